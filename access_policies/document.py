@@ -1,0 +1,78 @@
+"""YAML read strictly: unknown and repeated keys are problems, and each problem has its line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import yaml
+
+from access_policies.spelling import nearest
+
+
+class Document:
+    """One file's YAML. What is wrong with it collects in `problems` instead of ending the reading,
+    so that an author can mend everything at once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[str] = []
+
+    def compose(self, text: str) -> yaml.Node | None:
+        """The root node, or None with a problem noted."""
+        try:
+            node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line if error.problem_mark else 0
+            self._note(line, f"this is not YAML: {error.problem}")
+            return None
+        except (yaml.YAMLError, RecursionError):
+            self._note(0, "this is not YAML: it holds forbidden characters or is nested too deeply")
+            return None
+        if node is None:
+            self._note(0, "the file is empty")
+        return node
+
+    def mapping(
+        self, node: yaml.Node, *, required: Collection[str], optional: Collection[str] = ()
+    ) -> dict[str, yaml.Node] | None:
+        """The values by key, or None when it is no mapping or a required key is not there."""
+        known = [*required, *optional]
+        if not isinstance(node, yaml.MappingNode):
+            self.problem(node, f"expected the keys {', '.join(known)}")
+            return None
+        found: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+            if name in found:
+                self.problem(key, f"`{name}` stands here twice")
+            elif name in known:
+                found[name] = value
+            else:
+                close = nearest(name, known)
+                meant = f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
+                self.problem(key, f"`{name}` is unknown; {meant}")
+        missing = [name for name in required if name not in found]
+        if missing:
+            self.problem(node, f"{', '.join(f'`{name}`' for name in missing)} is missing")
+            return None
+        return found
+
+    def items(self, node: yaml.Node) -> list[yaml.Node]:
+        if not isinstance(node, yaml.SequenceNode):
+            self.problem(node, "expected a list, each item beginning with `-`")
+            return []
+        return list(node.value)
+
+    def text(self, node: yaml.Node) -> str | None:
+        """The scalar as it is written, so that `true` stays a text; None with a problem noted."""
+        empty = "tag:yaml.org,2002:null"
+        if not isinstance(node, yaml.ScalarNode) or node.tag == empty or not node.value.strip():
+            self.problem(node, "expected a text")
+            return None
+        return str(node.value).strip()
+
+    def problem(self, node: yaml.Node, reason: str) -> None:
+        self._note(node.start_mark.line, reason)
+
+    def _note(self, line: int, reason: str) -> None:
+        self.problems.append(f"{self.name}, line {line + 1}: {reason}")

@@ -1,0 +1,157 @@
+"""The text of a rule, before anyone asks what it means: which characters and quotes it may have.
+
+Python's own grammar reads the rules, so that nothing may reach it that looks like one thing to the
+author and another to Python: prefixes, escapes, joined texts, look-alike letters, comments.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+import unicodedata
+import warnings
+from collections.abc import Mapping
+
+from index.errors import ConfigurationError
+
+MAX_LENGTH = 2_000
+"""Characters; a longer rule is several rules."""
+
+
+class RuleError(ConfigurationError):
+    """A rule that cannot be used, with the place and the way out; a rule has one line."""
+
+    def __init__(self, reason: str, *, text: str, column: int) -> None:
+        self.reason = reason
+        self.text = text
+        self.line = 1
+        self.column = column
+        pointer = f"\n    {text}\n    {' ' * (column - 1)}^" if text.isprintable() and text else ""
+        super().__init__(f"column {column}: {reason}{pointer}")
+
+
+def read(text: str) -> ast.expr:
+    """The syntax tree of a rule; RuleError when the text is no expression of plain parts."""
+    if not text.strip():
+        raise RuleError("the condition is empty; write `true` to mean always", text=text, column=1)
+    if len(text) > MAX_LENGTH:
+        reason = f"the condition has more than {MAX_LENGTH} characters; split it into several rules"
+        raise RuleError(reason, text="", column=MAX_LENGTH + 1)
+    _refuse_invisible(text)
+    outline = _outline(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        column = min(max(error.offset or 1, 1), len(text))
+        raise RuleError(_syntax_reason(outline), text=text, column=column) from None
+    except (RecursionError, MemoryError, ValueError):
+        reason = "the condition is nested too deeply; split it into several rules"
+        raise RuleError(reason, text=text, column=1) from None
+
+
+def column_of(text: str, byte_offset: int) -> int:
+    """The column, from 1, of a syntax tree's position, which counts UTF-8 bytes from 0."""
+    return len(text.encode()[:byte_offset].decode()) + 1
+
+
+def _refuse_invisible(text: str) -> None:
+    for index, character in enumerate(text):
+        if character in "\r\n":
+            reason = "a condition stands on one line; in YAML, `>-` folds several lines into one"
+            raise RuleError(reason, text=text, column=index + 1)
+        if unicodedata.category(character) in _INVISIBLE:
+            reason = f"the invisible character U+{ord(character):04X} cannot be used; delete it"
+            raise RuleError(reason, text=text, column=index + 1)
+
+
+def _outline(text: str) -> str:
+    """The text with every quoted part blanked out; RuleError for what is refused outside quotes."""
+    outline = list(text)
+    index = 0
+    while index < len(text):
+        character = text[index]
+        if character in "'\"":
+            end = _closing_quote(text, index)
+            outline[index : end + 1] = " " * (end + 1 - index)
+            index = end + 1
+        elif text[index : index + 2] == "<>":
+            raise RuleError("write `!=`", text=text, column=index + 1)
+        elif text[index : index + 2] in _OPERATORS:
+            index += 2
+        elif character in _PLAIN:
+            index += 1
+        else:
+            raise RuleError(_hint(character), text=text, column=index + 1)
+    return "".join(outline)
+
+
+def _closing_quote(text: str, start: int) -> int:
+    """Where the quoted part that opens at `start` ends; it must be a plain text on its own."""
+    quote = text[start]
+    if start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        reason = "a letter directly before a quote has no meaning here; put a space or remove it"
+        raise RuleError(reason, text=text, column=start)
+    index = start + 1
+    while index < len(text) and text[index] != quote:
+        if text[index] == "\\":
+            if text[index + 1 : index + 2] not in ("\\", "'", '"'):
+                reason = "a backslash may stand only before a quote or another backslash"
+                raise RuleError(reason, text=text, column=index + 1)
+            index += 1
+        index += 1
+    if index >= len(text):
+        raise RuleError("this quote is never closed", text=text, column=start + 1)
+    following = text[index + 1 :].lstrip(" ")
+    if following[:1] in ("'", '"'):
+        reason = "two texts stand side by side; put a comma or an operator between them"
+        raise RuleError(reason, text=text, column=len(text) - len(following) + 1)
+    return index
+
+
+def _hint(character: str) -> str:
+    if character in _HINTS:
+        return _HINTS[character]
+    if character.isascii():
+        return f"`{character}` cannot be used in a condition"
+    name = unicodedata.name(character, "unnamed").lower()
+    return (
+        f"`{character}` ({name}, U+{ord(character):04X}) cannot be used outside quotes;"
+        " names and operators are plain ASCII"
+    )
+
+
+def _syntax_reason(outline: str) -> str:
+    if shouted := re.search(r"\b(AND|OR|NOT|IN)\b", outline):
+        return f"write `{shouted[0].lower()}` in small letters"
+    if re.search(r"\blike\b", outline, re.IGNORECASE):
+        return "`like` cannot be used; write startsWith(…), endsWith(…) or contains(…)"
+    if outline.count("(") != outline.count(")") or outline.count("[") != outline.count("]"):
+        return "a parenthesis or bracket is opened or closed once too often"
+    for name in re.findall(r"\.\s*(\w+)", outline):
+        if keyword.iskeyword(name):
+            return f"a field named `{name}` cannot be used in a condition; rename it in the model"
+    return 'it cannot be read from here on; a condition looks like `ticket.status == "open"`'
+
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_OPERATORS = frozenset({"==", "!=", "<=", ">="})
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ .,()[]<>-")
+_HINTS: Mapping[str, str] = {
+    "=": "write `==` to compare",
+    "!": "write `not`, or `!=` to compare",
+    "&": "write `and`",
+    "|": "write `or`",
+    "#": "comments cannot be used; explain the rule in `because`",
+    ";": "a rule is one condition; write a second rule",
+    "+": "arithmetic cannot be used",
+    "*": "arithmetic and wildcards cannot be used",
+    "/": "arithmetic cannot be used",
+    "%": "wildcards cannot be used; write startsWith(…), endsWith(…) or contains(…)",
+    "“": 'curly quotes cannot be used; write straight ones: "…"',
+    "”": 'curly quotes cannot be used; write straight ones: "…"',
+    "‘": "curly quotes cannot be used; write straight ones: '…'",
+    "’": "curly quotes cannot be used; write straight ones: '…'",
+}

@@ -1,0 +1,117 @@
+"""Connections: writers own the tables, readers can only look at one tenant.
+
+Reads run as the role `remit_query`, which owns nothing, can write nothing, and sees through
+row-level security only the tenant named for the transaction. That is the second wall behind the
+policy clause of each statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from index.errors import Unavailable
+
+QUERY_ROLE = "remit_query"
+CONNECT_SECONDS = 5
+READ_SECONDS = 10
+LOCK_SECONDS = 30
+
+_SET_TENANT = text("SELECT set_config('remit.tenant', :tenant, true)")
+
+
+class Database:
+    """One Postgres, with an engine for writing (sync, for jobs) and one for reading (async).
+
+    `query_url` may name a login that is a member of `remit_query` and of nothing else, for
+    installations in which the serving process must not know the owner's password.
+    """
+
+    def __init__(self, url: str, *, query_url: str | None = None, pooled: bool = True) -> None:
+        self.url = url
+        self._query_url = query_url or url
+        self._pooled = pooled
+        self._writer: Engine | None = None
+        self._reader: AsyncEngine | None = None
+
+    @property
+    def writer(self) -> Engine:
+        """The owner's engine, for migrations and jobs."""
+        if self._writer is None:
+            self._writer = create_engine(
+                self.url,
+                pool_pre_ping=True,
+                connect_args={
+                    "connect_timeout": CONNECT_SECONDS,
+                    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
+                },
+            )
+        return self._writer
+
+    @property
+    def reader(self) -> AsyncEngine:
+        """The engine of `remit_query`. Its sessions are read-only and time out by themselves."""
+        if self._reader is None:
+            options = (
+                f"-c role={QUERY_ROLE} -c timezone=UTC -c default_transaction_read_only=on"
+                f" -c statement_timeout={READ_SECONDS}s -c jit=off"
+            )
+            pool = {} if self._pooled else {"poolclass": NullPool}
+            self._reader = create_async_engine(
+                self._query_url,
+                connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
+                **pool,
+            )
+            # psycopg prepares a statement once it has been seen this often; plans of the nested
+            # statements are worth keeping from the second time on.
+            event.listen(self._reader.sync_engine, "connect", _prepare_early)
+        return self._reader
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction as the owner; commits at the end, rolls back on any error."""
+        try:
+            with self.writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def reading(self, tenant: str) -> AsyncIterator[AsyncConnection]:
+        """One read-only transaction that can see the rows of `tenant` and no others."""
+        try:
+            async with self.reader.begin() as connection:
+                await connection.execute(_SET_TENANT, {"tenant": tenant})
+                yield connection
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._reader is not None:
+            await self._reader.dispose()
+        if self._writer is not None:
+            self._writer.dispose()
+
+
+def _prepare_early(connection: object, _record: object) -> None:
+    connection.driver_connection.prepare_threshold = 2  # type: ignore[attr-defined]
+
+
+def _unavailable(error: OperationalError) -> Unavailable:
+    # The driver's text may quote the statement's values, so only the state's name goes out.
+    state = getattr(error.orig, "sqlstate", None) or "no connection"
+    if state == "57014":
+        return Unavailable(
+            f"The query took longer than {READ_SECONDS} s and was stopped. Ask for fewer rows"
+            " (`first`) or fewer nested lists."
+        )
+    return Unavailable(
+        f"The database did not answer ({state}). Check that it runs and that REMIT_DATABASE_URL"
+        " points to it, then try again."
+    )

@@ -1,0 +1,83 @@
+"""The one predicate language: its nodes, and its meaning in Python and in SQL."""
+
+from __future__ import annotations
+
+from index.predicate.evaluate import CallerValues, Evaluator, Row, evaluate, evaluator
+from index.predicate.nodes import (
+    ALWAYS,
+    NEVER,
+    UNKNOWN,
+    And,
+    Attribute,
+    Caller,
+    CallerKind,
+    Comparison,
+    Constant,
+    IsMissing,
+    Membership,
+    Not,
+    Now,
+    Operator,
+    Or,
+    Predicate,
+    Scalar,
+    Term,
+    TextOperator,
+    TextTest,
+    Truth,
+    Value,
+)
+from index.predicate.reads import attributes, callers
+from index.predicate.sql import Columns, to_sql
+from index.predicate.substitute import (
+    conjoin,
+    disjoin,
+    negation,
+    substitute,
+    where_not_false,
+    where_true,
+)
+from index.predicate.values import INTEGER_RANGE, InvalidValue, coerce
+
+__all__ = [
+    "ALWAYS",
+    "INTEGER_RANGE",
+    "NEVER",
+    "UNKNOWN",
+    "And",
+    "Attribute",
+    "Caller",
+    "CallerKind",
+    "CallerValues",
+    "Columns",
+    "Comparison",
+    "Constant",
+    "Evaluator",
+    "InvalidValue",
+    "IsMissing",
+    "Membership",
+    "Not",
+    "Now",
+    "Operator",
+    "Or",
+    "Predicate",
+    "Row",
+    "Scalar",
+    "Term",
+    "TextOperator",
+    "TextTest",
+    "Truth",
+    "Value",
+    "attributes",
+    "callers",
+    "coerce",
+    "conjoin",
+    "disjoin",
+    "evaluate",
+    "evaluator",
+    "negation",
+    "substitute",
+    "to_sql",
+    "where_not_false",
+    "where_true",
+]

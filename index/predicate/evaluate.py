@@ -1,0 +1,209 @@
+"""A predicate in Python: true, false or unknown of one row in memory."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, assert_never
+from uuid import UUID
+
+from index.predicate.nodes import (
+    And,
+    Attribute,
+    Caller,
+    Comparison,
+    Constant,
+    IsMissing,
+    Membership,
+    Not,
+    Now,
+    Operator,
+    Or,
+    Predicate,
+    Scalar,
+    Term,
+    TextOperator,
+    TextTest,
+    Truth,
+    Value,
+)
+from index.predicate.values import family
+
+Row = Mapping[str, object]
+CallerValues = Callable[[Caller], Value | None]
+Evaluator = Callable[[Row, CallerValues | None, datetime], bool | None]
+_Reader = Callable[[Row, CallerValues | None, datetime], Any]
+
+
+def evaluate(
+    predicate: Predicate, row: Row, caller: CallerValues | None, now: datetime
+) -> bool | None:
+    """Whether the predicate holds of the row; None is unknown.
+
+    `row` has the entity's own fields by name and each to-one parent as a mapping, or None when
+    there is no parent; a field that is not there is missing. Raises TypeError when values of
+    different types meet, and ValueError when a caller's attribute is read and `caller` is None.
+    """
+    return evaluator(predicate)(row, caller, now)
+
+
+def evaluator(predicate: Predicate) -> Evaluator:
+    """The predicate as a function, for one that meets many rows: walking the tree once is faster.
+
+    Every part is evaluated, also when the first already decides, so that an ill-typed value is
+    found whatever the order of the parts.
+    """
+    match predicate:
+        case Truth(value):
+            return lambda _row, _caller, _now: value
+        case Comparison(symbol, left, right):
+            return _on_two(left, right, comparison(symbol))
+        case TextTest(test, text, part):
+            return _on_two(text, part, text_test(test))
+        case Membership(item, collection):
+            return _on_two(item, collection, contained)
+        case IsMissing(term):
+            return _missing_test(term)
+        case Not(operand):
+            inner = evaluator(operand)
+            return lambda row, caller, now: negate(inner(row, caller, now))
+        case And(operands):
+            parts = [evaluator(operand) for operand in operands]
+            return lambda row, caller, now: conjunction([p(row, caller, now) for p in parts])
+        case Or(operands):
+            parts = [evaluator(operand) for operand in operands]
+            return lambda row, caller, now: disjunction([p(row, caller, now) for p in parts])
+        case _:
+            assert_never(predicate)
+
+
+def comparison(symbol: Operator) -> Callable[[Any, Any], bool | None]:
+    """Unknown when a side is missing; text compares by code point, as under COLLATE "C"."""
+    compare = _COMPARISONS[symbol]
+
+    def test(left: Scalar | None, right: Scalar | None) -> bool | None:
+        if left is None or right is None:
+            return None
+        if type(left) is not type(right) or type(left) not in _PLAIN:
+            _check_same_family(left, right)
+        return compare(left, right)
+
+    return test
+
+
+def text_test(symbol: TextOperator) -> Callable[[Any, Any], bool | None]:
+    """Unknown when a side is missing; an empty part is in every text."""
+    holds = _TEXT_TESTS[symbol]
+
+    def test(text: str | None, part: str | None) -> bool | None:
+        return None if text is None or part is None else holds(text, part)
+
+    return test
+
+
+def contained(item: str | None, collection: Sequence[str | None] | None) -> bool | None:
+    """As `item = ANY (collection)`: false for an empty collection, even of a missing item."""
+    if collection is None:
+        return None
+    if not collection:
+        return False
+    if item is None:
+        return None
+    if not isinstance(item, str) or isinstance(collection, str):
+        raise TypeError("membership is of a text in a list of texts")
+    if item in collection:
+        return True
+    return None if None in collection else False
+
+
+def negate(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+def conjunction(values: Sequence[bool | None]) -> bool | None:
+    if False in values:
+        return False
+    return None if None in values else True
+
+
+def disjunction(values: Sequence[bool | None]) -> bool | None:
+    if True in values:
+        return True
+    return None if None in values else False
+
+
+def _missing_test(term: Term) -> Evaluator:
+    read = _reader(term)
+    if isinstance(term, Attribute) and len(term.path) > 1:
+        parent = term.path[0]
+        return lambda row, caller, now: (
+            None if row.get(parent) is None else read(row, caller, now) is None
+        )
+    return lambda row, caller, now: read(row, caller, now) is None
+
+
+def _on_two(left: Term, right: Term, test: Callable[[Any, Any], bool | None]) -> Evaluator:
+    read_left, read_right = _reader(left), _reader(right)
+    return lambda row, caller, now: test(read_left(row, caller, now), read_right(row, caller, now))
+
+
+def _reader(term: Term) -> _Reader:
+    match term:
+        case Constant(value):
+            return lambda _row, _caller, _now: value
+        case Now():
+            return lambda _row, _caller, now: now
+        case Caller():
+            return _caller_reader(term)
+        case Attribute((name,)):
+            return lambda row, _caller, _now: row.get(name)
+        case Attribute((hop, name)):
+            return lambda row, _caller, _now: _parent_value(row.get(hop), name)
+        case Attribute(path):
+            raise ValueError(f"{'.'.join(path)} is more than one hop away")
+        case _:
+            assert_never(term)
+
+
+def _caller_reader(term: Caller) -> _Reader:
+    def read(_row: Row, caller: CallerValues | None, _now: datetime) -> Value | None:
+        if caller is None:
+            raise ValueError(f"{term.kind} {term.name} is read, and no caller was given")
+        return caller(term)
+
+    return read
+
+
+def _parent_value(parent: object, name: str) -> object:
+    if parent is None:
+        return None
+    if not isinstance(parent, Mapping):
+        raise TypeError("a parent row is a mapping or None")
+    return parent.get(name)
+
+
+def _check_same_family(left: Scalar, right: Scalar) -> None:
+    # Python would answer `True == 1` and `"7" == 7`; Postgres refuses both.
+    if family(left) != family(right):
+        raise TypeError(f"{type(left).__name__} cannot be compared with {type(right).__name__}")
+
+
+# Values of one such type can be compared without a second look.
+_PLAIN = frozenset({bool, str, int, Decimal, UUID})
+
+_COMPARISONS: Mapping[Operator, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+_TEXT_TESTS: Mapping[TextOperator, Callable[[str, str], bool]] = {
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+    "contains": str.__contains__,
+}

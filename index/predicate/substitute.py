@@ -1,0 +1,175 @@
+"""Partial evaluation: what is left of a predicate once some of its values are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, assert_never
+
+from index.predicate.evaluate import (
+    CallerValues,
+    comparison,
+    contained,
+    negate,
+    text_test,
+)
+from index.predicate.nodes import (
+    ALWAYS,
+    NEVER,
+    UNKNOWN,
+    And,
+    Caller,
+    Comparison,
+    Constant,
+    IsMissing,
+    Membership,
+    Not,
+    Now,
+    Or,
+    Predicate,
+    Term,
+    TextTest,
+    Truth,
+)
+
+
+def substitute(predicate: Predicate, caller_values: CallerValues) -> Predicate:
+    """The predicate for one caller: its attributes put in, constants folded.
+
+    It has the same value of every row as the original, and repeated parts once. An attribute that
+    the caller lacks makes its comparison unknown. The present moment stays symbolic, so the result
+    may be kept.
+    """
+
+    def known(term: Term) -> Term:
+        return Constant(caller_values(term)) if isinstance(term, Caller) else term
+
+    match predicate:
+        case Truth():
+            return predicate
+        case Comparison(symbol, left, right):
+            return _comparison(Comparison(symbol, known(left), known(right)))
+        case Membership(item, collection):
+            return _membership(Membership(known(item), known(collection)))
+        case TextTest(symbol, text, part):
+            return _text_test(TextTest(symbol, known(text), known(part)))
+        case IsMissing(term):
+            return _is_missing(IsMissing(known(term)))
+        case Not(operand):
+            return negation(substitute(operand, caller_values))
+        case And(operands):
+            return conjoin(substitute(operand, caller_values) for operand in operands)
+        case Or(operands):
+            return disjoin(substitute(operand, caller_values) for operand in operands)
+        case _:
+            assert_never(predicate)
+
+
+def negation(predicate: Predicate) -> Predicate:
+    match predicate:
+        case Truth(value):
+            return Truth(negate(value))
+        case Not(operand):
+            return operand
+        case _:
+            return Not(predicate)
+
+
+def conjoin(predicates: Iterable[Predicate]) -> Predicate:
+    """All of them: nested ones flattened, repeated and idle ones dropped."""
+    return _join(And, predicates, idle=ALWAYS, decisive=NEVER)
+
+
+def disjoin(predicates: Iterable[Predicate]) -> Predicate:
+    """Any of them: nested ones flattened, repeated and idle ones dropped."""
+    return _join(Or, predicates, idle=NEVER, decisive=ALWAYS)
+
+
+def where_true(predicate: Predicate) -> Predicate:
+    """A simpler predicate that is true of exactly the same rows; where it differs, neither is true.
+
+    A filter keeps only what is true, so that a part which is always unknown can be decided early:
+    `unknown and x` keeps no row.
+    """
+    return _settle(predicate, wanted=True)
+
+
+def where_not_false(predicate: Predicate) -> Predicate:
+    """A simpler predicate that is false of exactly the same rows."""
+    return _settle(predicate, wanted=False)
+
+
+def _settle(predicate: Predicate, *, wanted: bool) -> Predicate:
+    """Only whether the value is `wanted` matters: unknown counts as the opposite."""
+    match predicate:
+        case Truth(None):
+            return Truth(not wanted)
+        case Not(operand):
+            return negation(_settle(operand, wanted=not wanted))
+        case And(operands):
+            return conjoin(_settle(operand, wanted=wanted) for operand in operands)
+        case Or(operands):
+            return disjoin(_settle(operand, wanted=wanted) for operand in operands)
+        case _:
+            return predicate
+
+
+def _join(
+    joint: type[And] | type[Or], predicates: Iterable[Predicate], *, idle: Truth, decisive: Truth
+) -> Predicate:
+    parts: dict[Predicate, None] = {}
+    for predicate in predicates:
+        for part in predicate.operands if isinstance(predicate, joint) else (predicate,):
+            if part == decisive:
+                return decisive
+            if part != idle:
+                parts[part] = None
+    if not parts:
+        return idle
+    return joint(tuple(parts)) if len(parts) > 1 else next(iter(parts))
+
+
+def _comparison(node: Comparison) -> Predicate:
+    if _is_unknown(node.left) or _is_unknown(node.right):
+        return UNKNOWN
+    return _fold(node, node.left, node.right, comparison(node.operator))
+
+
+def _text_test(node: TextTest) -> Predicate:
+    if _is_unknown(node.text) or _is_unknown(node.part):
+        return UNKNOWN
+    return _fold(node, node.text, node.part, text_test(node.operator))
+
+
+def _membership(node: Membership) -> Predicate:
+    # A missing item decides nothing yet when the collection is the row's: that one may be empty.
+    match node.collection:
+        case Constant(None):
+            return UNKNOWN
+        case Constant(()):
+            return NEVER
+        case Constant() if _is_unknown(node.item):
+            return UNKNOWN
+        case _:
+            return _fold(node, node.item, node.collection, contained)
+
+
+def _is_missing(node: IsMissing) -> Predicate:
+    match node.term:
+        case Constant(value):
+            return Truth(value is None)
+        case Now():
+            return NEVER
+        case _:
+            return node
+
+
+def _fold(
+    node: Predicate, left: Term, right: Term, test: Callable[[Any, Any], bool | None]
+) -> Predicate:
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return Truth(test(left.value, right.value))
+    return node
+
+
+def _is_unknown(term: Term) -> bool:
+    return term == Constant(None)

@@ -1,0 +1,120 @@
+"""The core tables, kept by Alembic. Entity tables come from the model: see `entity_tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+SCHEMA = "remit"
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
+
+
+def moment(name: str, **options: object) -> Column[object]:
+    """A column of aware UTC time with microseconds."""
+    return Column(name, TIMESTAMP(timezone=True), **options)  # type: ignore[arg-type]
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    moment("created_at", nullable=False, server_default=text("now()")),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True, comment="what the operator calls it: zendesk-emea"),
+    Column("connector", Text, nullable=False, comment="the vendor kind: zendesk"),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+stream_state = Table(
+    "stream_state",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("state", JSONB, comment="the Airbyte STATE; null until the source has sent one"),
+    moment("synced_at", comment="when a sync last read the stream to its end"),
+    ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
+)
+
+sync_run = Table(
+    "sync_run",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("run_id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    moment("started_at", nullable=False),
+    moment("finished_at", comment="null while it runs, or when it was killed"),
+    Column("report", JSONB, comment="per stream: read, written, unchanged, rejected, error"),
+    ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("key", Text, primary_key=True, comment="the source's own primary key"),
+    Column("data", JSONB, nullable=False, comment="as the source sent it"),
+    Column("content_hash", LargeBinary, nullable=False, comment="of the canonical JSON of data"),
+    moment("updated_at", comment="the source's own modification time: older never replaces newer"),
+    moment("synced_at", nullable=False, comment="when the content last changed here"),
+    ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
+)
+
+rejected_record = Table(
+    "rejected_record",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("rejected_id", Uuid, primary_key=True),
+    Column("run_id", Uuid, comment="null when a live read rejected it"),
+    Column("source", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False, comment="the record as JSON text, so nothing is lost"),
+    moment("rejected_at", nullable=False, server_default=text("now()")),
+)
+
+identity_link = Table(
+    "identity_link",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("member_id", Uuid, primary_key=True, comment="a source account"),
+    Column("customer_id", Uuid, nullable=False),
+    Column("evidence", JSONB, nullable=False, comment="why: [{rule, value, with}]"),
+    moment("linked_at", nullable=False, server_default=text("now()")),
+    Index(None, "tenant_id", "customer_id"),
+)
+
+directory = Table(
+    "directory",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True, comment="user or agent"),
+    Column("name", Text, primary_key=True),
+    Column("attributes", JSONB, nullable=False, comment="what policies may ask about the caller"),
+)

@@ -1,0 +1,38 @@
+"""What the data means, and the one way to read it."""
+
+from __future__ import annotations
+
+from semantic_layer.describe import describe
+from semantic_layer.freshness import Failure, LiveReader, Wanted
+from semantic_layer.identity import resolve_customers
+from semantic_layer.model import SHIPPED_MODEL, Entity, Model, Segment, load_model
+from semantic_layer.query import Listing, Lookup, Root
+from semantic_layer.reader import Answer, Context, Reader
+from semantic_layer.resolver import Asked, Option, Resolver
+from semantic_layer.schema import build_schema
+from semantic_layer.splice import Ambiguous, Question
+
+__all__ = [
+    "SHIPPED_MODEL",
+    "Ambiguous",
+    "Answer",
+    "Asked",
+    "Context",
+    "Entity",
+    "Failure",
+    "Listing",
+    "LiveReader",
+    "Lookup",
+    "Model",
+    "Option",
+    "Question",
+    "Reader",
+    "Resolver",
+    "Root",
+    "Segment",
+    "Wanted",
+    "build_schema",
+    "describe",
+    "load_model",
+    "resolve_customers",
+]

@@ -1,0 +1,48 @@
+"""Which columns of an entity's table a page of rows has to carry for what is asked of each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from access_policies import Visibility
+from index.predicate import attributes
+from index.specs import EntitySpec
+from semantic_layer.query import Composite, Many, One, Order, Output
+
+_PROVENANCE = ("source", "stream", "remote_id", "remote_url", "synced_at", "live_at")
+
+
+def needed_columns(
+    spec: EntitySpec, visibility: Visibility, outputs: Iterable[Output], orders: Sequence[Order]
+) -> list[str]:
+    """Column names in a fixed order: the key, what is shown, and what masks and cursors look at."""
+    names = dict.fromkeys(("tenant_id", "id", *(order.field for order in orders)))
+    for output in outputs:
+        names.update(dict.fromkeys(_of_output(spec, visibility, output)))
+    return list(names)
+
+
+def _of_output(spec: EntitySpec, visibility: Visibility, output: Output) -> Iterator[str]:
+    if isinstance(output, One):
+        yield spec.relations[output.relation].column
+    elif isinstance(output, Many):
+        return
+    elif isinstance(output, Composite) and output.kind == "provenance":
+        yield from _PROVENANCE
+    elif isinstance(output, Composite):
+        yield from (f"{output.name}_minor", f"{output.name}_currency")
+        yield from _of_mask(spec, visibility, output.name)
+    elif output.kind == "hidden_fields":
+        for name in sorted(visibility.masks):
+            yield from _of_mask(spec, visibility, name)
+    elif output.name:
+        yield f"{output.name}_raw" if output.kind == "raw" else output.name
+        yield from _of_mask(spec, visibility, output.name)
+
+
+def _of_mask(spec: EntitySpec, visibility: Visibility, field: str) -> Iterator[str]:
+    mask = visibility.masks.get(field)
+    if mask is not None:
+        for path in sorted(attributes(mask.hide) | attributes(mask.partial)):
+            # What is one hop away is joined by the key of the relation.
+            yield path[0] if len(path) == 1 else spec.relations[path[0]].column

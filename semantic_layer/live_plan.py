@@ -1,0 +1,160 @@
+"""What must be read live before a lookup may be answered.
+
+Only what the caller sees in the index is read live, and what the verdict about it hangs on; so a
+forbidden record costs no call, shows in no source's log and takes no time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from index.specs import RelationSpec
+from index.tables import identity_link, stream_state
+from semantic_layer.compiler import Compiler
+from semantic_layer.freshness import Wanted
+from semantic_layer.provenance import as_of
+from semantic_layer.query import Lookup, children
+
+
+class LivePlan:
+    """Works out what a lookup needs read live before it may be answered."""
+
+    def __init__(self, compiler: Compiler, now: datetime) -> None:
+        self._compiler = compiler
+        self._now = now
+
+    async def wanted(self, connection: AsyncConnection, lookups: Iterable[Lookup]) -> list[Wanted]:
+        """All that is older in the index than the lookups accept."""
+        found: list[Wanted] = []
+        for lookup in lookups:
+            row = (await connection.execute(self._compiler.found(lookup))).mappings().first()
+            if row is not None:
+                found += await self._of_row(connection, lookup, dict(row))
+        return list(dict.fromkeys(found))
+
+    async def _of_row(
+        self, connection: AsyncConnection, lookup: Lookup, row: dict[str, Any]
+    ) -> list[Wanted]:
+        entity = self._compiler.model[lookup.entity]
+        found: list[Wanted] = []
+        ages = [lookup.max_age] if lookup.max_age is not None else []
+        for child in children(lookup.outputs):
+            listing = child.listing
+            if listing.max_age is not None:
+                ages.append(listing.max_age)
+                found += await self._lists(connection, lookup, row, listing.entity, listing.max_age)
+        cutoff = self._now - timedelta(seconds=min(ages))
+        if entity.spec.resolved:
+            return [*await self._members(connection, [row["id"]], cutoff), *found]
+        if lookup.max_age is not None and row["as_of"] < cutoff:
+            found.append(Wanted(row["source"], entity.name, row["remote_id"]))
+        for hop in sorted(self._compiler.visibility(entity.name).hops):
+            found += await self._hop(connection, entity.spec.relations[hop], row, cutoff)
+        return found
+
+    async def _lists(
+        self,
+        connection: AsyncConnection,
+        lookup: Lookup,
+        row: dict[str, Any],
+        child: str,
+        max_age: int,
+    ) -> list[Wanted]:
+        """The lists of children, from each source that is not known to have been read since."""
+        entity = self._compiler.model[lookup.entity]
+        cutoff = self._now - timedelta(seconds=max_age)
+        if not entity.spec.resolved:
+            parents = [Wanted(row["source"], entity.name, row["remote_id"])]
+        else:
+            parents = await self._members(connection, [row["id"]], None)
+        fresh = await self._read_since(connection, child, {p.source for p in parents}, cutoff)
+        return [
+            Wanted(parent.source, parent.entity, parent.remote_id, child)
+            for parent in parents
+            if parent.source not in fresh
+        ]
+
+    async def _hop(
+        self,
+        connection: AsyncConnection,
+        relation: RelationSpec,
+        row: dict[str, Any],
+        cutoff: datetime,
+    ) -> list[Wanted]:
+        """The row that the verdict hangs on."""
+        key = row[relation.column]
+        if key is None:
+            return []
+        if relation.through_identity:
+            customers = select(identity_link.c.customer_id).where(
+                identity_link.c.tenant_id == self._compiler.tenant,
+                identity_link.c.member_id == key,
+            )
+            ids = list((await connection.execute(customers)).scalars())
+            return await self._members(connection, ids, cutoff)
+        return await self._rows(connection, relation.target, [key], cutoff)
+
+    async def _members(
+        self, connection: AsyncConnection, customers: Collection[UUID], cutoff: datetime | None
+    ) -> list[Wanted]:
+        """The accounts that customers are made of."""
+        members = select(identity_link.c.member_id).where(
+            identity_link.c.tenant_id == self._compiler.tenant,
+            identity_link.c.customer_id.in_(customers),
+        )
+        ids = list((await connection.execute(members)).scalars())
+        resolved = next(e for e in self._compiler.model.entities.values() if e.resolved_from)
+        return await self._rows(connection, resolved.resolved_from or "", ids, cutoff)
+
+    async def _rows(
+        self,
+        connection: AsyncConnection,
+        entity: str,
+        ids: Collection[UUID],
+        cutoff: datetime | None,
+    ) -> list[Wanted]:
+        table = self._compiler.tables[entity]
+        rows = select(table.c.source, table.c.remote_id).where(
+            table.c.tenant_id == self._compiler.tenant,
+            table.c.id.in_(ids),
+            table.c.deleted_at.is_(None),
+        )
+        if cutoff is not None:
+            rows = rows.where(as_of(table) < cutoff)
+        ordered = rows.order_by(table.c.source, table.c.remote_id)
+        return [
+            Wanted(source, entity, remote_id)
+            for source, remote_id in await connection.execute(ordered)
+        ]
+
+    async def _read_since(
+        self, connection: AsyncConnection, entity: str, sources: Collection[str], cutoff: datetime
+    ) -> set[str]:
+        """The sources whose stream of an entity a sync has read to its end since the cutoff."""
+        table = self._compiler.tables[entity]
+        streams = (
+            select(table.c.stream)
+            .where(
+                table.c.tenant_id == self._compiler.tenant, table.c.source == stream_state.c.source
+            )
+            .limit(1)
+            .correlate(stream_state)
+            .scalar_subquery()
+        )
+        fresh = (
+            select(stream_state.c.source)
+            .where(
+                stream_state.c.tenant_id == self._compiler.tenant,
+                stream_state.c.source.in_(sources),
+                stream_state.c.stream == streams,
+            )
+            .group_by(stream_state.c.source)
+            .having(func.min(stream_state.c.synced_at) >= cutoff)
+        )
+        return set((await connection.execute(fresh)).scalars())

@@ -1,0 +1,134 @@
+"""Policy files: the whole of a directory is read, and every mistake is reported with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from access_policies import Mask, PolicyError, load_policies, read_policies
+from index.predicate import Attribute, Comparison, Constant, Truth
+from tests.access_policies.strategies import CALLERS, SPECS
+
+TICKET_POLICY = """\
+entity: ticket
+rules:
+  - id: open-ones
+    effect: allow
+    when: ticket.status == "open"
+    because: Whoever works here sees what is open.
+  - id: never-urgent
+    effect: deny
+    when: ticket.urgent
+masks:
+  - id: contact-data
+    fields: [requester_email, title]
+    mask: partial
+    when: true
+"""
+
+
+def test_a_policy_file(tmp_path: Path) -> None:
+    (tmp_path / "ticket.yaml").write_text(TICKET_POLICY)
+    (tmp_path / "customer.yml").write_text("entity: customer\nrules: []\n")
+    (tmp_path / "README.md").write_text("not a policy")
+
+    policies = load_policies(tmp_path, SPECS, CALLERS).policies
+
+    assert set(policies) == {"ticket", "customer"}
+    ticket = policies["ticket"]
+    (allow,), (deny,), (mask,) = ticket.allows, ticket.denies, ticket.masks
+    assert allow.id == "open-ones"
+    assert allow.text == 'ticket.status == "open"'
+    assert allow.predicate == Comparison("==", Attribute(("status",)), Constant("open"))
+    assert allow.because == "Whoever works here sees what is open."
+    assert (deny.id, deny.because) == ("never-urgent", "")
+    assert (mask.mask, mask.fields) == (Mask.PARTIAL, ("requester_email", "title"))
+    assert mask.predicate == Truth(True)
+
+
+def _rule(**keys: str) -> str:
+    lines = {"id": "r1", "effect": "allow", "when": "true", **keys}
+    return "entity: ticket\nrules:\n  - " + "\n    ".join(f"{k}: {v}" for k, v in lines.items())
+
+
+def _mask(**keys: str) -> str:
+    lines = {"id": "m1", "fields": "[title]", "mask": "hide", "when": "true", **keys}
+    body = "\n    ".join(f"{k}: {v}" for k, v in lines.items())
+    return f"entity: ticket\nrules: []\nmasks:\n  - {body}"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        # The file itself.
+        ("", "line 1: the file is empty"),
+        ("- ticket", "line 1: expected the keys entity, rules, masks"),
+        ("entity: [", "line 1: this is not YAML"),
+        ("a: 1\n---\nb: 2", "line 2: this is not YAML"),
+        ("entity: ticket\0", "this is not YAML"),
+        ("[" * 5000, "line 1: this is not YAML"),
+        ("entity: ticket", "line 1: `rules` is missing"),
+        ("entity: ticket\nrule: []", "line 2: `rule` is unknown; did you mean `rules`?"),
+        ("entity: ticket\nrules: []\nrules: []", "line 3: `rules` stands here twice"),
+        ("entity: tickets\nrules: []", "line 1: there is no entity `tickets`; did you mean"),
+        ("entity:\nrules: []", "line 1: expected a text"),
+        ("entity: ticket\nrules: none", "line 2: expected a list"),
+        ("entity: ticket\nrules: [see-all]", "line 2: expected the keys id, effect, when"),
+        # A rule.
+        (_rule(effect="Allow"), "line 4: there is no effect `Allow`; did you mean `allow`?"),
+        (_rule(effect="permit"), "line 4: there is no effect `permit`; known are allow, deny"),
+        (_rule(unless="false"), "line 6: `unless` is unknown; known are id, effect, when"),
+        (_rule(id="'two words'"), "line 3: an id has letters"),
+        (_rule(id="''"), "line 3: expected a text"),
+        (_rule(when=""), "line 5: expected a text"),
+        (_rule(when="[a, b]"), "line 5: expected a text"),
+        (_rule(when="ticket.statsu == 'open'"), "line 5: column 8: ticket has no field `statsu`"),
+        (_rule(when="'true) or (true'"), "line 5: column 5: it cannot be read from here on"),
+        (_rule(because="[]"), "line 6: expected a text"),
+        (_rule() + "\n  - {id: r1, effect: deny, when: 'true'}", "line 6: the id `r1` stands here"),
+        (_rule() + "\nmasks: [{id: r1, fields: [title], mask: hide, when: 'true'}]", "id `r1`"),
+        # YAML 1.1 reads these as booleans; the language does not know them.
+        (_rule(when="yes"), "line 5: column 1: `yes` is unknown"),
+        # A mask.
+        (_mask(mask="blur"), "line 6: there is no mask `blur`; known are hide, partial"),
+        (_mask(fields="[titel]"), "line 5: there is no field of ticket `titel`; did you mean"),
+        (_mask(fields="title"), "line 5: expected a list"),
+        (_mask(fields="[]"), "line 5: the mask names no field"),
+        (_mask(mask="partial", fields="[priority]"), "line 5: `priority` is not text"),
+        (_mask(mask="partial", fields="[status]"), "line 5: `status` is not text"),
+        (_mask(when="user.regoin == 'emea'"), "line 7: column 6: no attribute `regoin`"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_line(text: str, problem: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        read_policies([("ticket.yaml", text)], SPECS, CALLERS)
+
+    assert all(found.startswith("ticket.yaml, line ") for found in caught.value.problems)
+    assert any(problem in found for found in caught.value.problems)
+
+
+def test_every_mistake_of_every_file_is_reported(tmp_path: Path) -> None:
+    bad_rules = _rule(when="ticket.statsu == 'open'", effect="Deny")
+    (tmp_path / "1.yaml").write_text(bad_rules)
+    (tmp_path / "2.yaml").write_bytes(b"entity: \xff")
+    (tmp_path / "3.yaml").write_text(TICKET_POLICY)
+    (tmp_path / "4.yaml").write_text(TICKET_POLICY)
+
+    with pytest.raises(PolicyError) as caught:
+        load_policies(tmp_path, SPECS, CALLERS)
+
+    beginnings = [problem.splitlines()[0] for problem in caught.value.problems]
+    assert beginnings == [
+        "2.yaml: the file cannot be read as UTF-8 text",
+        "1.yaml, line 4: there is no effect `Deny`; did you mean `deny`?",
+        "1.yaml, line 5: column 8: ticket has no field `statsu`; did you mean `status`?",
+        "3.yaml, line 1: another file already holds the policy of `ticket`",
+        "4.yaml, line 1: another file already holds the policy of `ticket`",
+    ]
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+
+
+def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="is not a directory"):
+        load_policies(tmp_path / "nowhere", SPECS, CALLERS)

@@ -1,0 +1,91 @@
+"""What all tests stand on: a fresh Postgres per run, and a fresh database per test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from index.database import Database
+from index.embedded import embedded_database
+from index.entity_tables import EntityTables, apply
+from index.migrations import migrate
+from semantic_layer import load_model
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The URL of the maintenance database of a Postgres that lives as long as the run."""
+    # Not below pytest's own temporary folders: those are closed to the user Postgres runs as.
+    with tempfile.TemporaryDirectory(prefix="remit-test-") as directory:
+        os.chmod(directory, 0o755)  # noqa: S103
+        with embedded_database(Path(directory), database="maintenance") as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def template(cluster: str) -> str:
+    """The name of a database with the core tables and the shipped model's entity tables."""
+    _execute(cluster, 'CREATE DATABASE "template_remit"')
+    database = Database(_url(cluster, "template_remit"))
+    with database.writing() as connection:
+        migrate(connection)
+    with database.writing() as connection:
+        apply(connection, EntityTables(load_model().specs))
+    database.writer.dispose()
+    return "template_remit"
+
+
+@pytest.fixture
+def database_url(cluster: str, template: str) -> Iterator[str]:
+    """The URL of a fresh database, gone after the test."""
+    with fresh_database(cluster, template) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with connected(database_url) as database:
+        yield database
+
+
+@contextmanager
+def fresh_database(cluster: str, template: str) -> Iterator[str]:
+    """A clone of the template, for fixtures that live longer than a test."""
+    name = f"test_{next(_numbers)}"
+    _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _url(cluster, name)
+    _execute(cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Database]:
+    # Unpooled reads: async connections must not outlive the event loop of their test.
+    database = Database(url, pooled=False)
+    yield database
+    database.writer.dispose()
+
+
+def _url(cluster: str, name: str) -> str:
+    return make_url(cluster).set(database=name).render_as_string(hide_password=False)
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,49 @@
+"""One meaning: of every row, Python and Postgres give a predicate the same one of three values."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+
+from index.predicate import (
+    Caller,
+    Predicate,
+    Value,
+    callers,
+    evaluate,
+    substitute,
+    where_not_false,
+    where_true,
+)
+from tests.index.predicate import strategies
+from tests.index.predicate.hostile import NOW, TICKETS, HostileRows
+
+EXAMPLES = int(os.environ.get("REMIT_PROPERTY_EXAMPLES", "300"))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(predicate=strategies.predicates(), known=strategies.callers())
+def test_python_and_postgres_agree_on_every_row(
+    hostile_rows: HostileRows, predicate: Predicate, known: dict[Caller, Value | None]
+) -> None:
+    residual = substitute(predicate, known.get)
+    in_python = {
+        number: evaluate(predicate, row, known.get, NOW) for number, row in enumerate(TICKETS)
+    }
+
+    assert not callers(residual)
+    assert {
+        number: evaluate(residual, row, None, NOW) for number, row in enumerate(TICKETS)
+    } == in_python, "substitution changed the meaning"
+    assert hostile_rows.truths(residual) == in_python, "Postgres disagrees"
+
+    true = {number for number, value in in_python.items() if value is True}
+    assert hostile_rows.ids(where_true(residual)) == true
+    false = {number for number, value in in_python.items() if value is False}
+    settled = hostile_rows.truths(where_not_false(residual))
+    assert {number for number, value in settled.items() if value is False} == false

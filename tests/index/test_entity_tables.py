@@ -1,0 +1,69 @@
+"""Entity tables follow the model: what is new is added, what is gone stays until asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import inspect, text
+
+from index.database import Database
+from index.entity_tables import EntityTables, apply, plan
+from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
+
+NOTE = EntitySpec(
+    name="note",
+    fields={"body": FieldSpec(name="body", type=FieldType.TEXT)},
+    relations={
+        "ticket": RelationSpec(name="ticket", target="ticket", kind="one", column="ticket_id")
+    },
+)
+STARS = FieldSpec(name="stars", type=FieldType.INTEGER)
+PRICE = FieldSpec(name="price", type=FieldType.MONEY)
+
+
+@pytest.fixture
+def with_note(database: Database) -> Database:
+    with database.writing() as connection:
+        apply(connection, EntityTables({"note": NOTE}))
+    return database
+
+
+def _with(*fields: FieldSpec) -> EntityTables:
+    return EntityTables({"note": replace(NOTE, fields={field.name: field for field in fields})})
+
+
+def test_the_shipped_model_needs_no_change(database: Database, tables: EntityTables) -> None:
+    with database.writing() as connection:
+        assert plan(connection, tables).describe() == []
+
+
+def test_a_new_field_is_added_and_applying_again_changes_nothing(with_note: Database) -> None:
+    body = NOTE.fields["body"]
+    with with_note.writing() as connection:
+        described = plan(connection, _with(body, STARS, PRICE)).describe()
+        assert any("add_column" in line and "stars" in line for line in described)
+        apply(connection, _with(body, STARS, PRICE))
+        columns = {c["name"] for c in inspect(connection).get_columns("note", schema="entity")}
+        assert {"stars", "price_minor", "price_currency"} <= columns
+        assert plan(connection, _with(body, STARS, PRICE)).additions == ()
+
+
+def test_a_field_that_is_gone_is_dropped_only_when_asked(with_note: Database) -> None:
+    without = _with(STARS)
+    with with_note.writing() as connection:
+        apply(connection, without)
+        assert any("body" in line for line in plan(connection, without).describe())
+        apply(connection, without, drop=True)
+        columns = {c["name"] for c in inspect(connection).get_columns("note", schema="entity")}
+        assert "body" not in columns
+        assert "stars" in columns
+
+
+def test_text_compares_by_code_point_whatever_the_server_says(with_note: Database) -> None:
+    with with_note.writing() as connection:
+        collation = text(
+            "SELECT collation_name FROM information_schema.columns"
+            " WHERE table_schema = 'entity' AND table_name = 'note' AND column_name = 'body'"
+        )
+        assert connection.execute(collation).scalar_one() == "C"
