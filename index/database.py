@@ -28,8 +28,8 @@ _SET_TENANT = text("SELECT set_config('remit.tenant', :tenant, true)")
 class Database:
     """One Postgres, with an engine for writing (sync, for jobs) and one for reading (async).
 
-    `query_url` may name a login that is a member of `remit_query` and of nothing else, for
-    installations in which the serving process must not know the owner's password.
+    `query_url` may name a login that is a member of `remit_query` and of nothing else, so that a
+    reading connection could not become the owner's even if a statement tried to.
     """
 
     def __init__(self, url: str, *, query_url: str | None = None, pooled: bool = True) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.autogenerate import produce_migrations
 from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
 from sqlalchemy import (
@@ -84,12 +84,9 @@ class SchemaPlan:
     removals: tuple[ops.MigrateOperation, ...]
 
     def describe(self) -> list[str]:
-        """One line a change, as the Alembic call that makes it."""
-        lines = []
-        for operation in (*self.additions, *self.removals):
-            code = render_python_code(ops.UpgradeOps(ops=[operation]))
-            lines += [line for line in code.splitlines() if line and not line.startswith("#")]
-        return lines
+        """One line a change, in words; what the model no longer has is said to be kept."""
+        kept = [f"kept, though no longer in the model: {_words(op)}" for op in self.removals]
+        return [*(f"new: {_words(operation)}" for operation in self.additions), *kept]
 
 
 def plan(connection: Connection, tables: EntityTables) -> SchemaPlan:
@@ -140,7 +137,6 @@ def _context(connection: Connection) -> MigrationContext:
             "include_schemas": True,
             "include_name": lambda name, kind, _parents: kind != "schema" or name == ENTITY_SCHEMA,
             "compare_type": True,
-            "user_module_prefix": "",
         },
     )
 
@@ -151,6 +147,20 @@ def _flatten(operations: Iterable[Any]) -> Iterable[Any]:
             yield from _flatten(operation.ops)
         else:
             yield operation
+
+
+def _words(operation: ops.MigrateOperation) -> str:
+    match operation:
+        case ops.CreateTableOp() | ops.DropTableOp():
+            return f"table {operation.table_name}"
+        case ops.AddColumnOp():
+            return f"column {operation.table_name}.{operation.column.name}"
+        case ops.DropColumnOp() | ops.AlterColumnOp():
+            return f"column {operation.table_name}.{operation.column_name}"
+        case ops.CreateIndexOp() | ops.DropIndexOp():
+            return f"index {operation.index_name}"
+        case _:
+            return type(operation).__name__
 
 
 def _foreign_keys(specs: EntitySpecs) -> dict[str, tuple[str, ...]]:

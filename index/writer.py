@@ -7,6 +7,7 @@ one we hold never replaces it, whichever of a sync and a live read comes last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from index.entity_tables import EntityTables
 from index.errors import RemitError
 from index.tables import record, rejected_record, source, stream_state, tenant
 
+# The escape itself, not a backslash that somebody wrote before "u0000".
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _ROWS = UUID("b3a6e0f0-6f0b-5a55-9c39-0d3c1a5f7a11")
 
 
@@ -70,7 +73,7 @@ def canonical_json(data: Mapping[str, Any]) -> bytes:
         encoded = orjson.dumps(data, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     except (TypeError, ValueError) as error:
         raise Unstorable(f"it is not valid JSON: {error}") from error
-    if b"\\u0000" in encoded:
+    if b"\\u0000" in encoded and _NUL.search(encoded):
         raise Unstorable("it holds a NUL character, which Postgres text cannot store")
     return encoded
 
@@ -105,13 +108,14 @@ def write_batch(
     if changed:
         accepted = _upsert_records(connection, stream, changed, hashes, at)
         changed = [item for item in changed if item.key in accepted]
-        _upsert_rows(connection, tables, stream, changed, at)
+    rows = {item.key: row_id(stream, item.key) for item in changed if item.entity is not None}
+    _upsert_rows(connection, tables, stream, changed, rows, at)
     if live:
         _mark_live(connection, tables, stream, latest.values(), at)
     ids: dict[str, list[UUID]] = {}
     for item in changed:
         if item.entity is not None:
-            ids.setdefault(item.entity, []).append(row_id(stream, item.key))
+            ids.setdefault(item.entity, []).append(rows[item.key])
     return Written(
         changed={entity: tuple(found) for entity, found in ids.items()},
         records=len(changed),
@@ -124,9 +128,8 @@ def mark_deleted(
 ) -> None:
     """Take rows out of every answer because the source no longer has them. Records stay."""
     ids = [row_id(stream, key) for key in keys]
-    _held_hashes(
-        connection, stream, list(keys)
-    )  # locks the records before the rows, as a write does
+    # Locks the records before the rows, as a write does.
+    _held_hashes(connection, stream, list(keys))
     # The next record of these keys must be written even when its content is as before.
     connection.execute(
         update(record)
@@ -255,6 +258,7 @@ def _upsert_rows(
     tables: EntityTables,
     stream: Stream,
     changed: Sequence[Incoming],
+    ids: Mapping[str, UUID],
     at: datetime,
 ) -> None:
     by_entity: dict[str, list[dict[str, Any]]] = {}
@@ -264,7 +268,7 @@ def _upsert_rows(
                 {
                     **item.row,
                     "tenant_id": stream.tenant,
-                    "id": row_id(stream, item.key),
+                    "id": ids[item.key],
                     "source": stream.source,
                     "stream": stream.name,
                     "remote_id": item.key,

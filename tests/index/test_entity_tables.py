@@ -42,7 +42,11 @@ def test_a_new_field_is_added_and_applying_again_changes_nothing(with_note: Data
     body = NOTE.fields["body"]
     with with_note.writing() as connection:
         described = plan(connection, _with(body, STARS, PRICE)).describe()
-        assert any("add_column" in line and "stars" in line for line in described)
+        assert [line for line in described if line.startswith("new")] == [
+            "new: column note.stars",
+            "new: column note.price_minor",
+            "new: column note.price_currency",
+        ]
         apply(connection, _with(body, STARS, PRICE))
         columns = {c["name"] for c in inspect(connection).get_columns("note", schema="entity")}
         assert {"stars", "price_minor", "price_currency"} <= columns
@@ -53,7 +57,8 @@ def test_a_field_that_is_gone_is_dropped_only_when_asked(with_note: Database) ->
     without = _with(STARS)
     with with_note.writing() as connection:
         apply(connection, without)
-        assert any("body" in line for line in plan(connection, without).describe())
+        kept = "kept, though no longer in the model: column note.body"
+        assert kept in plan(connection, without).describe()
         apply(connection, without, drop=True)
         columns = {c["name"] for c in inspect(connection).get_columns("note", schema="entity")}
         assert "body" not in columns
