@@ -1,0 +1,117 @@
+"""One stream read through the Airbyte CDK, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airbyte_cdk.models import airbyte_protocol as cdk
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
+    ConcurrentDeclarativeSource,
+)
+from airbyte_protocol_dataclasses import models as protocol
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """The Airbyte STATE of a stream: all records sent before it are covered by it."""
+
+    value: Any
+
+
+def read_stream(
+    manifest: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    stream: str,
+    state: Any | None,
+    *,
+    logger: str,
+) -> Iterator[Record | State]:
+    """The stream's records, and STATE in between, as plain values.
+
+    Raises RuntimeError when the stream broke off; why is only in the CDK's log, under `logger`.
+    """
+    catalog, states = _catalog(stream), _states(stream, state)
+    source = _Source(
+        catalog=catalog,
+        config=settings,
+        state=states,
+        source_config=dict(manifest),
+        logger_name=logger,
+    )
+    complete = False
+    try:
+        for message in source.read(source.logger, settings, catalog, states):
+            if message.record is not None:
+                yield message.record.data
+            elif message.state is not None and message.state.stream is not None:
+                yield State(vars(message.state.stream.stream_state))
+            elif message.trace is not None:
+                if message.trace.type is protocol.TraceType.ERROR:
+                    # The CDK would try the other parts of the stream, each with all its retries,
+                    # and end with a STATE that covers nothing.
+                    break
+                status = message.trace.stream_status
+                if status is not None:
+                    complete = status.status is protocol.AirbyteStreamStatus.COMPLETE
+        if not complete:
+            raise RuntimeError("the stream ended incomplete")
+    finally:
+        source.stop()
+
+
+class _Source(ConcurrentDeclarativeSource):
+    """The CDK's source with a logger of our naming, and a way to stop it."""
+
+    def __init__(self, *, logger_name: str, **options: Any) -> None:
+        self._logger_name = logger_name.removeprefix("airbyte.")
+        super().__init__(**options)
+
+    @property
+    def name(self) -> str:
+        return self._logger_name
+
+    def stop(self) -> None:
+        """Let the CDK's threads end, also when nobody takes what they read any more.
+
+        Parts of the stream that were not begun are dropped. One under way waits for room in a
+        bounded queue, and a process that ends would wait for it.
+        """
+        self._concurrent_source._threadpool._shutdown()
+        queue = self._concurrent_source._queue
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise RuntimeError("nobody reads this stream any more")
+
+        queue.put = refuse  # type: ignore[method-assign]
+        with queue.mutex:
+            queue.queue.clear()
+            queue.not_full.notify_all()
+
+
+def _catalog(stream: str) -> protocol.ConfiguredAirbyteCatalog:
+    configured = protocol.ConfiguredAirbyteStream(
+        stream=protocol.AirbyteStream(
+            name=stream, json_schema={}, supported_sync_modes=[protocol.SyncMode.incremental]
+        ),
+        sync_mode=protocol.SyncMode.incremental,
+        destination_sync_mode=protocol.DestinationSyncMode.append_dedup,
+    )
+    return protocol.ConfiguredAirbyteCatalog(streams=[configured])
+
+
+def _states(stream: str, state: Any | None) -> list[cdk.AirbyteStateMessage]:
+    if state is None:
+        return []
+    return [
+        cdk.AirbyteStateMessage(
+            type=protocol.AirbyteStateType.STREAM,
+            stream=cdk.AirbyteStreamState(
+                stream_descriptor=protocol.StreamDescriptor(name=stream),
+                stream_state=cdk.AirbyteStateBlob(**state),
+            ),
+        )
+    ]

@@ -1,0 +1,138 @@
+"""Single requests to a source, with the base URL, headers and credentials of its manifest.
+
+A live read must cost little more than the bare HTTP call, so the authenticator is built once and
+the connection is kept; the CDK's own retries, which wait for seconds, are left out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from airbyte_cdk.sources.declarative.models import HttpRequester as HttpRequesterModel
+from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (
+    ModelToComponentFactory,
+)
+from airbyte_cdk.sources.declarative.requesters import HttpRequester
+
+from index.errors import ConfigurationError, Unavailable
+from ingestion.diagnosis import reason, refusal
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 5.0
+CONNECTIONS = 16
+
+_GONE = (404, 410)
+
+
+class NoAnswer(Unavailable):
+    """A request that the source did not answer, or refused; says why, without payload."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body of an answer, None when the source has nothing there (any more), and its time.
+
+    `at` is the source's own clock where it tells it, so that it compares with the source's times.
+    """
+
+    body: Any | None
+    at: datetime
+
+
+class Client:
+    """Requests to one source; safe to use from several threads."""
+
+    def __init__(self, manifest: Mapping[str, Any], settings: Mapping[str, Any], name: str) -> None:
+        definition = manifest.get("definitions", {}).get("requester")
+        if definition is None:
+            raise ConfigurationError(
+                f"The manifest of {name} has no definitions.requester, which live reads need."
+            )
+        requester: HttpRequester = ModelToComponentFactory().create_component(
+            HttpRequesterModel, {**definition, "path": "/"}, settings, name=name
+        )
+        self._base_url = requester.get_url_base()
+        self._authenticator = requester.get_authenticator()
+        self._session = requests.Session()
+        self._session.auth = self._authenticator
+        self._session.headers.update(requester.get_request_headers())
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._lookups: dict[str, str] = {}
+        self._lookup_lock = threading.Lock()
+
+    def get(self, address: str, parameters: Mapping[str, str] | None = None) -> Answer:
+        """One GET of a path, or of an address that the source gave for its next page.
+
+        Raises NoAnswer when there is no answer within the timeout, or a refusal.
+        """
+        url = urljoin(self._base_url, address)
+        if urlsplit(url).netloc != urlsplit(self._base_url).netloc:
+            # The credentials go nowhere but to the source.
+            raise NoAnswer("it sent an address on another host as its next page")
+        response = self._send(url, parameters)
+        if response.status_code == 401 and self._signed_in_anew():
+            response = self._send(url, parameters)
+        if response.status_code in _GONE:
+            return Answer(None, _answered_at(response))
+        if not response.ok:
+            raise NoAnswer(refusal(response.status_code))
+        try:
+            return Answer(response.json(), _answered_at(response))
+        except requests.exceptions.JSONDecodeError as error:
+            raise NoAnswer(reason(error)) from None
+
+    def once(self, name: str, read: Callable[[], str]) -> str:
+        """A text that is read from the source the first time, and remembered."""
+        with self._lookup_lock:
+            if name not in self._lookups:
+                self._lookups[name] = read()
+            return self._lookups[name]
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(self, url: str, parameters: Mapping[str, str] | None) -> requests.Response:
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        try:
+            return self._session.get(url, params=parameters, timeout=timeout)
+        except requests.ConnectionError as error:
+            if isinstance(error, requests.Timeout) or not _was_cut(error):
+                raise NoAnswer(reason(error)) from None
+        except requests.RequestException as error:
+            raise NoAnswer(reason(error)) from None
+        try:
+            # A kept connection that the other side had closed; a new one is made.
+            return self._session.get(url, params=parameters, timeout=timeout)
+        except requests.RequestException as error:
+            raise NoAnswer(reason(error)) from None
+
+    def _signed_in_anew(self) -> bool:
+        refresh = getattr(self._authenticator, "refresh_and_set_access_token", None)
+        if refresh is None:
+            return False
+        try:
+            refresh()
+        except requests.RequestException as error:
+            raise NoAnswer(reason(error)) from None
+        return True
+
+
+def _was_cut(error: requests.ConnectionError) -> bool:
+    """Whether a connection that stood was closed, as against one that could not be made."""
+    return "Connection aborted" in str(error)
+
+
+def _answered_at(response: requests.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)

@@ -1,0 +1,245 @@
+"""Live reads over all sources: concurrent, each record once, within a budget, written through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import anyio
+import anyio.to_thread
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from sqlalchemy import Connection, select, text
+
+from index.database import Database
+from index.entity_tables import EntityTables
+from index.errors import Unavailable
+from index.writer import Stream, mark_deleted, register_source, reject, row_id, write_batch
+from ingestion.budget import Budget, BudgetSpent
+from ingestion.client import CONNECTIONS, Client, NoAnswer
+from ingestion.customers import account_entities, update_customers
+from ingestion.live_read import Found, LiveSource, NotReadable
+from ingestion.mapping import Children
+from ingestion.source import Source
+from semantic_layer.freshness import Failure, Wanted
+from semantic_layer.model import Model
+
+CALLS = 50
+SECONDS = 8.0
+FAILURES_UNTIL_OPEN = 5
+SECONDS_OPEN = 30.0
+
+_Outcome = Found | str
+"""What was found, or the reason why not."""
+
+
+class LiveSources:
+    """The `LiveReader` over the configured sources; one for a process and its event loop.
+
+    `calls` and `seconds` bound what one refresh may cost. After FAILURES_UNTIL_OPEN reads in a row
+    that a source did not answer, it is left alone for `seconds_open`, and reads fail at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: EntityTables,
+        model: Model,
+        sources: Iterable[Source],
+        *,
+        calls: int = CALLS,
+        seconds: float = SECONDS,
+        seconds_open: float = SECONDS_OPEN,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._model = model
+        self._sources = {source.name: source for source in sources}
+        self._clients: dict[str, Client] = {}
+        self._live: dict[tuple[str, str], LiveSource] = {}
+        self._registered: set[tuple[str, str]] = set()
+        self._calls = calls
+        self._seconds = seconds
+        self._breakers = AsyncCircuitBreakerFactory(
+            default_threshold=FAILURES_UNTIL_OPEN,
+            default_ttl=seconds_open,
+            exclude=[BudgetSpent, NotReadable],
+        )
+        self._flights: dict[tuple[str, Wanted], asyncio.Future[str | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
+
+    async def refresh(self, tenant: str, wanted: Sequence[Wanted]) -> Sequence[Failure]:
+        """Read what is wanted and write it through; what is not among the failures is fresh now.
+
+        What another caller is reading already is waited for, not read again.
+        """
+        budget = Budget(self._calls, self._seconds)
+        loop = asyncio.get_running_loop()
+        by_source: dict[str, list[Wanted]] = {}
+        flights: dict[Wanted, asyncio.Future[str | None]] = {}
+        for item in dict.fromkeys(wanted):
+            flight = self._flights.get((tenant, item))
+            if flight is None:
+                flight = self._flights[tenant, item] = loop.create_future()
+                by_source.setdefault(item.source, []).append(item)
+            flights[item] = flight
+        for name, items in by_source.items():
+            task = asyncio.create_task(self._fly(tenant, name, items, budget))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if flights:
+            # Not cancelled when this caller gives up: others may wait for the same flights.
+            await asyncio.wait(flights.values(), timeout=budget.seconds_left)
+        late = f"it was not read within {self._seconds:g} s"
+        reasons = {
+            item: flight.result() if flight.done() else late for item, flight in flights.items()
+        }
+        return [
+            Failure(item, _sentence(item.source, reason))
+            for item, reason in reasons.items()
+            if reason is not None
+        ]
+
+    async def close(self) -> None:
+        """Wait for reads under way, then close the connections to the sources."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for client in self._clients.values():
+            client.close()
+
+    async def _fly(self, tenant: str, name: str, items: Sequence[Wanted], budget: Budget) -> None:
+        """Read the items of one source side by side, write them together, tell who waits."""
+        reasons: dict[Wanted, str | None] = dict.fromkeys(items, "reading it failed")
+        try:
+            outcomes = await asyncio.gather(
+                *(self._read(tenant, name, item, budget) for item in items)
+            )
+            reasons = await anyio.to_thread.run_sync(
+                self._write, tenant, name, dict(zip(items, outcomes, strict=True))
+            )
+        except Unavailable as error:
+            reasons = dict.fromkeys(items, str(error))
+        finally:
+            for item in items:
+                flight = self._flights.pop((tenant, item))
+                if not flight.done():
+                    flight.set_result(reasons[item])
+
+    async def _read(self, tenant: str, name: str, item: Wanted, budget: Budget) -> _Outcome:
+        source = self._sources.get(name)
+        if source is None:
+            return "no source of that name is configured"
+        breaker = await self._breakers.get_breaker(name)
+        try:
+            async with breaker:
+                return await anyio.to_thread.run_sync(
+                    self._read_blocking, tenant, source, item, budget, limiter=self._limiter
+                )
+        except OpenedState:
+            return "it failed to answer several times in a row and is left alone for a while"
+        except (NoAnswer, BudgetSpent) as error:
+            return str(error)
+
+    def _read_blocking(self, tenant: str, source: Source, item: Wanted, budget: Budget) -> Found:
+        live = self._live_source(tenant, source)
+        if item.children is None:
+            return live.record(item, budget)
+        listing = live.listing(item)
+        if listing is None:
+            return Found()
+        held = self._held(tenant, source, item, listing)
+        return live.children(item, listing, held, budget)
+
+    def _live_source(self, tenant: str, source: Source) -> LiveSource:
+        client = self._clients.get(source.name)
+        if client is None:
+            client = self._clients.setdefault(source.name, source.client())
+        live = self._live.get((tenant, source.name))
+        if live is None:
+            live = self._live[tenant, source.name] = LiveSource(source, client, tenant)
+        return live
+
+    def _held(self, tenant: str, source: Source, item: Wanted, listing: Children) -> frozenset[str]:
+        """The keys of the children that the index holds under the parent."""
+        parent = source.stream(source.stream_of(item.entity) or "", tenant)
+        table = self._tables[item.children or ""]
+        with self._database.writing() as connection:
+            return frozenset(
+                connection.execute(
+                    select(table.c.remote_id).where(
+                        table.c.tenant_id == tenant,
+                        table.c.source == source.name,
+                        table.c.stream == listing.stream,
+                        table.c[listing.by] == row_id(parent, item.remote_id),
+                        table.c.deleted_at.is_(None),
+                    )
+                ).scalars()
+            )
+
+    def _write(
+        self, tenant: str, name: str, outcomes: dict[Wanted, _Outcome]
+    ) -> dict[Wanted, str | None]:
+        """Write all that was found in one transaction; returns why an item is not fresh."""
+        found = [outcome for outcome in outcomes.values() if isinstance(outcome, Found)]
+        if any(one.records or one.gone or one.rejected for one in found):
+            source = self._sources[name]
+            with self._database.writing() as connection:
+                # What a crash of the database loses, the next sync brings: no STATE covers it.
+                connection.execute(text("SET LOCAL synchronous_commit = off"))
+                if (tenant, name) not in self._registered:
+                    register_source(connection, tenant, name, source.connector)
+                self._write_found(connection, source, tenant, found)
+            self._registered.add((tenant, name))
+        return {
+            item: outcome if isinstance(outcome, str) else _rejection(outcome)
+            for item, outcome in outcomes.items()
+        }
+
+    def _write_found(
+        self, connection: Connection, source: Source, tenant: str, found: Collection[Found]
+    ) -> None:
+        at = datetime.now(UTC)
+        accounts: set[UUID] = set()
+        for name in source.streams:
+            stream = source.stream(name, tenant)
+            records = [mapped for one in found for mapped in one.records.get(name, ())]
+            gone = [key for one in found for key in one.gone.get(name, ())]
+            written = write_batch(
+                connection,
+                self._tables,
+                stream,
+                [mapped.incoming for mapped in records],
+                at=at,
+                live=True,
+            )
+            if gone:
+                mark_deleted(connection, self._tables, stream, gone, at)
+            for one in found:
+                for record, why in one.rejected.get(name, ()):
+                    reject(connection, stream, None, record, why)
+            accounts |= self._changed_accounts(stream, written.changed, gone)
+        if accounts:
+            update_customers(connection, self._tables, self._model, tenant, accounts)
+
+    def _changed_accounts(
+        self, stream: Stream, changed: Mapping[str, tuple[UUID, ...]], gone: Collection[str]
+    ) -> set[UUID]:
+        entities = account_entities(self._model, stream)
+        if not entities:
+            return set()
+        rows = {row for entity in entities for row in changed.get(entity, ())}
+        return rows | {row_id(stream, key) for key in gone}
+
+
+def _rejection(found: Found) -> str | None:
+    rejected = [why for each in found.rejected.values() for _, why in each]
+    if not rejected:
+        return None
+    return f"{len(rejected)} of its records cannot be used: {rejected[0]}"
+
+
+def _sentence(source: str, reason: str) -> str:
+    return reason if reason.endswith(".") else f"{source}: {reason}."

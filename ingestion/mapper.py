@@ -1,0 +1,237 @@
+"""Records to entity rows, by the connector's mapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from index.errors import RemitError
+from index.specs import EntitySpec, EntitySpecs, FieldSpec
+from index.writer import Incoming, Stream, canonical_json, row_id
+from ingestion.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
+from ingestion.mapping import EntityMapping, MoneyValue, StreamMapping, Value
+from ingestion.values import Getter, Record, compile_condition, compile_paths, compile_value
+
+Row = dict[str, Any]
+
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+class Unmappable(RemitError):
+    """A record that its mapping cannot turn into a row: which field, and why, without the value."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A record on its way into the index, and whether the source says that it is gone."""
+
+    incoming: Incoming
+    deleted: bool
+
+
+class Mapper:
+    """Maps the records of one stream of one tenant's source."""
+
+    def __init__(
+        self, mapping: StreamMapping, stream: Stream, specs: EntitySpecs, base_url: str
+    ) -> None:
+        self.stream = stream
+        self._key = compile_paths(mapping.key)
+        self._updated_at = compile_paths(mapping.updated_at) if mapping.updated_at else None
+        self._ignored = frozenset(mapping.ignored)
+        self._is_deleted = compile_condition(mapping.deleted) if mapping.deleted else None
+        self._entities = [
+            (
+                compile_condition(mapped.when),
+                _EntityMapper(mapped, stream, specs[mapped.entity], base_url),
+            )
+            for mapped in mapping.entities
+        ]
+
+    def key(self, record: Record) -> str:
+        """The record's own key. Raises Unmappable when it has none."""
+        key = to_text(self._key(record))
+        if key is None:
+            raise Unmappable("it has no key")
+        return key
+
+    def map(self, record: Record, *, at: datetime) -> Mapped:
+        """The record with its row. `at` dates a deletion for which the source gives no time.
+
+        Raises Unmappable, or Unstorable for what Postgres cannot hold.
+        """
+        key = self.key(record)
+        kept = dict(record)
+        for name in self._ignored:
+            kept.pop(name, None)
+        updated_at = self._time(record)
+        deleted = self._is_deleted is not None and self._is_deleted(record)
+        entity = next((mapper for holds, mapper in self._entities if holds(record)), None)
+        row: Row | None = None
+        if entity is not None:
+            row = entity.row(record)
+            row["deleted_at"] = (updated_at or at) if deleted else None
+        incoming = Incoming(
+            key=key,
+            data=canonical_json(kept),
+            updated_at=updated_at,
+            entity=entity.entity if entity is not None else None,
+            row=row,
+        )
+        return Mapped(incoming, deleted)
+
+    def _time(self, record: Record) -> datetime | None:
+        if self._updated_at is None:
+            return None
+        try:
+            return to_timestamp(self._updated_at(record))
+        except ValueError as error:
+            raise Unmappable(f"its time of change: {error}") from None
+
+
+class _EntityMapper:
+    """One entity of a stream; every row it makes has the same columns."""
+
+    def __init__(
+        self, mapping: EntityMapping, stream: Stream, spec: EntitySpec, base_url: str
+    ) -> None:
+        self.entity = mapping.entity
+        self._fields = [_field(spec.fields[name], value) for name, value in mapping.fields.items()]
+        self._references = [
+            (column, compile_paths(reference.path), _ids(stream, reference.stream))
+            for column, reference in mapping.references.items()
+        ]
+        self._url = _url(mapping.url, base_url) if mapping.url else None
+        self._custom = _custom(mapping)
+
+    def row(self, record: Record) -> Row:
+        row: Row = {}
+        for name, fill in self._fields:
+            try:
+                fill(record, row)
+            except ValueError as error:
+                raise Unmappable(f"field {name}: {error}") from None
+        for column, get, identify in self._references:
+            key = to_text(get(record))
+            row[column] = identify(key) if key is not None else None
+        row["remote_url"] = self._url(record) if self._url is not None else None
+        row["custom"] = self._custom(record)
+        return row
+
+
+def _field(
+    field: FieldSpec, value: Value | MoneyValue
+) -> tuple[str, Callable[[Record, Row], None]]:
+    if isinstance(value, MoneyValue):
+        return field.name, _money(field.name, value)
+    get, convert, name = compile_value(value), CONVERSIONS[field.type], field.name
+    raw = _raw(value) if field.keep_raw else None
+
+    def fill(record: Record, row: Row) -> None:
+        row[name] = convert(get(record))
+        if raw is not None:
+            row[f"{name}_raw"] = to_text(raw(record))
+
+    return name, fill
+
+
+def _raw(value: Value) -> Getter:
+    """The source's own value of an enum field, before it is translated."""
+    return compile_value(value.model_copy(update={"translation": None, "prefix": None}))
+
+
+def _money(name: str, value: MoneyValue) -> Callable[[Record, Row], None]:
+    minor = value.minor is not None
+    amount = compile_paths(value.minor or value.major or "")
+    currency = compile_paths(value.currency)
+
+    def fill(record: Record, row: Row) -> None:
+        units, code = to_money(amount(record), currency(record), minor=minor)
+        row[f"{name}_minor"], row[f"{name}_currency"] = units, code
+
+    return fill
+
+
+def _ids(stream: Stream, name: str) -> Callable[[str], UUID]:
+    target = Stream(tenant=stream.tenant, source=stream.source, name=name)
+    # The records of a page point to few others (an account, an owner), over and over again.
+    return lru_cache(maxsize=10_000)(lambda key: row_id(target, key))
+
+
+def _url(template: str, base_url: str) -> Callable[[Record], str]:
+    """Fills {base_url} and {path} into an address that a person can open."""
+    parts = _PLACEHOLDER.split(template)
+    fixed, paths = parts[::2], parts[1::2]
+    getters: list[Getter] = [
+        (lambda _record: base_url) if path == "base_url" else compile_paths(path) for path in paths
+    ]
+
+    def fill(record: Record) -> str:
+        filled = (str(get(record)) for get in getters)
+        return "".join(a + b for a, b in zip(fixed, [*filled, ""], strict=True))
+
+    return fill
+
+
+def _custom(mapping: EntityMapping) -> Callable[[Record], Row]:
+    """Collects the customer's own fields, without those that the model has a field for."""
+    patterns = [entry for entry in mapping.custom if "*" in entry]
+    objects = [(entry, compile_paths(entry)) for entry in mapping.custom if "*" not in entry]
+    known = set(_paths(mapping))
+
+    def collect(record: Record) -> Row:
+        found: Row = {}
+        for pattern in patterns:
+            found |= {
+                name: value
+                for name, value in record.items()
+                if name not in known and fnmatchcase(name, pattern)
+            }
+        for entry, get in objects:
+            found |= {
+                name: value
+                for name, value in _entries(get(record))
+                if f"{entry}.{name}" not in known
+            }
+        return to_json(found) or {}
+
+    return collect
+
+
+def _entries(value: Any) -> list[tuple[str, Any]]:
+    """The entries of an object, or of a list of {id, value} as ticket fields come."""
+    if isinstance(value, Mapping):
+        return [(str(name), inner) for name, inner in value.items()]
+    if isinstance(value, list):
+        return [
+            (str(item["id"]), item.get("value"))
+            for item in value
+            if isinstance(item, Mapping) and "id" in item
+        ]
+    return []
+
+
+def _paths(mapping: EntityMapping) -> list[str]:
+    """Every path that a field or reference reads."""
+    values: list[Any] = [*mapping.fields.values(), *mapping.references.values()]
+    found: list[str] = []
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, tuple):
+            values += value
+        elif isinstance(value, Value):
+            values += [value.path, value.join, value.parts]
+            values += [tuple(case.when) for case in value.choose or ()]
+        elif isinstance(value, MoneyValue):
+            values += [value.minor, value.major, value.currency]
+        elif value is not None:
+            values.append(value.path)
+    return found

@@ -1,0 +1,163 @@
+"""Reading a source through the CDK: states, timeouts, and ends of all kinds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import requests
+
+import ingestion
+from ingestion import Source, SourceConfig, SourceError
+from ingestion.airbyte import State, read_stream
+from ingestion.manifest import load_manifest
+from ingestion.oauth import OAuthWithTimeout
+from ingestion.simulator import Simulator
+from semantic_layer import Model
+from tests.ingestion.index_under_test import VENDORS, settings
+
+
+def _source(model: Model, simulator: Simulator, vendor: str, **changed: Any) -> Source:
+    return Source(SourceConfig(vendor, vendor, settings(simulator, vendor, **changed)), model.specs)
+
+
+def _read(source: Source, stream: str, state: Any = None) -> tuple[list[dict[str, Any]], Any]:
+    records = []
+    for item in source.read(stream, state, warn=lambda *_: None):
+        if isinstance(item, State):
+            state = item.value
+        else:
+            records.append(item)
+    return records, state
+
+
+STREAMS = [
+    (vendor, stream) for vendor in VENDORS for stream in
+    (found["name"] for found in load_manifest(vendor)["streams"])
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("vendor", "stream"), STREAMS)
+def test_a_read_goes_on_from_its_state(
+    model: Model, simulator: Simulator, vendor: str, stream: str
+) -> None:
+    source = _source(model, simulator, vendor)
+    everything, state = _read(source, stream)
+    assert everything
+    assert state
+    boundary, again = _read(source, stream, state)
+    # Only what lies so near the end of the first read that it may have been incomplete.
+    assert len(boundary) < max(10, len(everything) / 2)
+    assert again == state
+
+
+def test_error_names_source_stream_and_reason(model: Model, simulator: Simulator) -> None:
+    simulator.fault("zendesk", "unauthorized")
+    with pytest.raises(SourceError) as failed:
+        _read(_source(model, simulator, "zendesk"), "tickets")
+    assert str(failed.value) == (
+        "zendesk, tickets: it answered 401 (Unauthorized); check the credentials."
+    )
+
+
+def _components(manifest: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(manifest, Mapping):
+        yield manifest
+        for value in manifest.values():
+            yield from _components(value)
+    elif isinstance(manifest, list):
+        for value in manifest:
+            yield from _components(value)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_every_request_has_a_timeout(vendor: str) -> None:
+    components = list(_components(load_manifest(vendor)))
+    requesters = [found for found in components if found.get("type") == "HttpRequester"]
+    assert requesters
+    for requester in requesters:
+        assert requester["connect_timeout_in_seconds"] == 10
+        assert requester["read_timeout_in_seconds"] == 60
+    # The CDK's own asks for tokens without any.
+    assert not [found for found in components if found.get("type") == "OAuthAuthenticator"]
+
+
+def test_the_cdk_keeps_to_the_timeout(simulator: Simulator) -> None:
+    simulator.fault("zendesk", "slow", seconds=30)
+    manifest = dict(load_manifest("zendesk"))
+    stream = next(found for found in manifest["streams"] if found["name"] == "users")
+    for part in _components(stream):
+        if part.get("type") == "HttpRequester":
+            part = {**part, "read_timeout_in_seconds": 0.2}
+            stream = {**stream, "retriever": {**stream["retriever"], "requester": part}}
+    manifest["streams"] = [stream]
+    given = settings(simulator, "zendesk", retries=0)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError):
+        list(read_stream(manifest, given, "users", None, logger="airbyte.test"))
+    assert time.monotonic() - began < 15
+
+
+def test_token_request_gives_up_when_nobody_answers(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.oauth._TOKEN_SECONDS", 0.2)
+    simulator.fault("salesforce", "slow", seconds=30, path_prefix="/services/oauth2")
+    credentials = simulator.credentials["salesforce"]
+    authenticator = OAuthWithTimeout(  # type: ignore[abstract]  # as the CDK does
+        config={},
+        parameters={},
+        token_refresh_endpoint=f"{simulator.salesforce_url}/services/oauth2/token",
+        grant_type="client_credentials",
+        client_id=credentials["client_id"],
+        client_secret=credentials["client_secret"],
+    )
+    began = time.monotonic()
+    with pytest.raises(requests.Timeout):
+        authenticator._make_handled_request()
+    assert time.monotonic() - began < 15
+
+
+def test_a_read_that_is_given_up_leaves_no_thread(model: Model, simulator: Simulator) -> None:
+    before = threading.active_count()
+    items = _source(model, simulator, "zendesk").read("comments", None, warn=lambda *_: None)
+    next(items)
+    items.close()
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_ignored_refusals_are_told(simulator: Simulator) -> None:
+    """The "silent zero": a manifest that passes over a refusal ends as complete."""
+    from ingestion.diagnosis import listening
+
+    manifest = dict(load_manifest("stripe"))
+    ignoring = {
+        "type": "DefaultErrorHandler",
+        "response_filters": [
+            {"type": "HttpResponseFilter", "http_codes": [401], "action": "IGNORE"}
+        ],
+    }
+    stream = manifest["streams"][0]["full_refresh_stream"]
+    requester = {**stream["retriever"]["requester"], "error_handler": ignoring}
+    manifest["streams"] = [{**stream, "retriever": {**stream["retriever"], "requester": requester}}]
+    given = settings(simulator, "stripe", api_key="sk_test_wrong_key")
+    with listening("customers", "airbyte.test") as findings:
+        items = list(read_stream(manifest, given, "customers", None, logger="airbyte.test"))
+    assert [item for item in items if not isinstance(item, State)] == []
+    assert findings.ignored_refusals
+    assert "401" in findings.warnings[0]
+
+
+def test_importing_leaves_the_root_logger_alone() -> None:
+    # The CDK would have put a handler there that writes to standard output.
+    assert ingestion is not None
+    kinds = {type(handler).__module__ for handler in logging.root.handlers}
+    streams = {type(getattr(handler, "stream", None)).__name__ for handler in logging.root.handlers}
+    assert "PrintBuffer" not in streams | kinds
