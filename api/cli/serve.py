@@ -1,0 +1,77 @@
+"""`remit serve`: the HTTP service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+
+import uvicorn
+
+from api.app import create_app
+from api.cli.screen import errors, log_to_stderr
+from api.services import Services, open_database, open_services
+from api.settings import Settings
+from index.errors import ConfigurationError
+
+_GRACE = 5  # seconds that requests under way have to finish
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until stopped by SIGINT or SIGTERM."""
+    log_to_stderr(requests=True)
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        listen(settings) as listening,
+        open_database(settings) as database,
+    ):
+        services = open_services(settings, database)
+        asyncio.run(_serve(services, listening))
+
+
+async def _serve(services: Services, listening: socket.socket) -> None:
+    errors.print(f"Serving at {address(services.settings, listening)}; Ctrl-C stops.")
+    try:
+        await server(services).serve(sockets=[listening])
+    finally:
+        await services.close()
+
+
+def server(services: Services) -> uvicorn.Server:
+    """The web server over open services; it stops by itself on SIGINT and SIGTERM."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(services),
+            access_log=False,  # ours names who asked
+            log_config=None,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the port before anything is started. Raises ConfigurationError when it is not free."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"Port {settings.port} is in use on {settings.host}. Choose another with --port, or"
+                " stop the program that has it."
+            ) from None
+        raise ConfigurationError(
+            f"Cannot listen on {settings.host}, port {settings.port}: {error.strerror}. Choose"
+            " others with --host and --port."
+        ) from None
+
+
+def address(settings: Settings, listening: socket.socket) -> str:
+    """Where clients reach the service."""
+    if settings.public_url is not None:
+        return settings.public_url
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"

@@ -1,0 +1,131 @@
+"""Everything an answer needs, wired once: the only place where the rooms are put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import strawberry
+
+from access_policies import Principal, Snapshot, load_policies
+from api.auth import Claims, InvalidTokenError, Tokens, load_tokens
+from api.directory import find_principal
+from api.limits import limits
+from api.settings import Settings
+from index.database import Database
+from index.embedded import embedded_database
+from index.entity_tables import EntityTables
+from index.errors import ConfigurationError
+from ingestion import LiveSources, Source, load_sources
+from semantic_layer import SHIPPED_MODEL, Context, Model, Reader, Resolver, build_schema, load_model
+
+POSTGRES_FOLDER = "postgres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """One installation at work. Made by `open_services`, closed with `close`."""
+
+    settings: Settings
+    database: Database
+    model: Model
+    tables: EntityTables
+    snapshot: Snapshot
+    sources: tuple[Source, ...]
+    live: LiveSources
+    reader: Reader
+    schema: strawberry.Schema
+    resolver: Resolver
+    tokens: Tokens | None  # none in commands that nobody reaches over the network
+
+    async def context(
+        self, tenant: str, user: str, agent: str | None = None, purpose: str | None = None
+    ) -> Context:
+        """Who asks, under the policies in force, now. Raises UnknownTenantError."""
+        principal = await find_principal(
+            self.database,
+            self.model.callers,
+            tenant_id=tenant,
+            user=user,
+            agent=agent,
+            purpose=purpose,
+        )
+        return self.context_of(principal)
+
+    def verify(self, token: str) -> Claims:
+        """What a token says. Raises InvalidTokenError."""
+        if self.tokens is None:
+            raise InvalidTokenError("these services take no tokens")
+        return self.tokens.verify(token)
+
+    def context_of(self, principal: Principal) -> Context:
+        return Context(principal=principal, snapshot=self.snapshot, now=datetime.now(UTC))
+
+    async def close(self) -> None:
+        """Wait for live reads under way and let go of all connections."""
+        await self.live.close()
+        await self.database.close()
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The configured database, or the bundled Postgres for as long as the context is open."""
+    if settings.database_url is not None:
+        query_url = settings.query_database_url
+        yield Database(
+            settings.database_url.get_secret_value(),
+            query_url=query_url.get_secret_value() if query_url is not None else None,
+        )
+        return
+    with embedded_database(settings.home / POSTGRES_FOLDER) as url:
+        yield Database(url)
+
+
+def open_services(settings: Settings, database: Database, *, serving: bool = True) -> Services:
+    """Read model, policies and sources, and wire them. Raises ConfigurationError.
+
+    Without `serving` no token key is needed.
+    """
+    # strawberry logs each error with the values in it; `api.limits` logs what may be logged.
+    logging.getLogger("strawberry.execution").disabled = True
+    model = open_model(settings)
+    tables = EntityTables(model.specs)
+    policies = load_policies(settings.required_path("policies"), model.specs, model.callers)
+    if not policies.policies:
+        raise ConfigurationError(
+            f"{settings.policies} holds no policy, so nobody would see anything. Expected a YAML"
+            " file for each entity; docs/write-a-policy.md shows how to write one."
+        )
+    sources = open_sources(settings, model)
+    live = LiveSources(database, tables, model, sources)
+    reader = Reader(database, model, tables, live)
+    schema = build_schema(model, limits())
+    return Services(
+        settings=settings,
+        database=database,
+        model=model,
+        tables=tables,
+        snapshot=Snapshot(policies),
+        sources=sources,
+        live=live,
+        reader=reader,
+        schema=schema,
+        resolver=Resolver(model, schema, reader),
+        tokens=load_tokens(settings) if serving else None,
+    )
+
+
+def open_model(settings: Settings) -> Model:
+    """The configured business model, or the shipped one."""
+    return load_model(settings.model or SHIPPED_MODEL)
+
+
+def open_sources(settings: Settings, model: Model) -> tuple[Source, ...]:
+    """The configured sources; none when no file is named."""
+    if settings.sources is None:
+        return ()
+    configured = load_sources(settings.required_path("sources"))
+    return tuple(Source(config, model.specs) for config in configured)
