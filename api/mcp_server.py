@@ -36,6 +36,7 @@ from semantic_layer import Context, describe
 
 MAX_BODY_BYTES = 256 * 1024
 _LONGEST_REQUEST = 500
+_LONGEST_ANSWER = 60_000  # about 20,000 tokens; clients cut off what is longer
 
 _INSTRUCTIONS = (
     "Business data of the user you act for: customers, tickets, deals, invoices. You see what the"
@@ -184,7 +185,14 @@ class _Call:
             reasons = " ".join(dict.fromkeys(error.message for error in outcome.errors))
             return _result(f"{reasons} describe(name) lists fields and arguments.", failed=True)
         # Postgres puts spaces between all parts of JSON, and an agent would pay for each.
-        return _result(orjson.dumps(orjson.loads(outcome.json())).decode())
+        text = orjson.dumps(orjson.loads(outcome.json())).decode()
+        if len(text) > _LONGEST_ANSWER:
+            raise InvalidRequest(
+                f"The answer has {len(text):,} characters, and {_LONGEST_ANSWER:,} is the most that"
+                " is sent to an agent. Ask for fewer rows (`first`) or fields, and read on with"
+                " `after`."
+            )
+        return _result(text)
 
     def _text(self, name: str) -> str:
         value = self._arguments.get(name)

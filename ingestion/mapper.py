@@ -39,7 +39,11 @@ class Mapper:
     """Maps the records of one stream of one tenant's source."""
 
     def __init__(
-        self, mapping: StreamMapping, stream: Stream, specs: EntitySpecs, base_url: str
+        self,
+        mapping: StreamMapping,
+        stream: Stream,
+        specs: EntitySpecs,
+        settings: Mapping[str, Any],
     ) -> None:
         self.stream = stream
         self._key = compile_paths(mapping.key)
@@ -49,7 +53,7 @@ class Mapper:
         self._entities = [
             (
                 compile_condition(mapped.when),
-                _EntityMapper(mapped, stream, specs[mapped.entity], base_url),
+                _EntityMapper(mapped, stream, specs[mapped.entity], settings),
             )
             for mapped in mapping.entities
         ]
@@ -99,15 +103,21 @@ class _EntityMapper:
     """One entity of a stream; every row it makes has the same columns."""
 
     def __init__(
-        self, mapping: EntityMapping, stream: Stream, spec: EntitySpec, base_url: str
+        self,
+        mapping: EntityMapping,
+        stream: Stream,
+        spec: EntitySpec,
+        settings: Mapping[str, Any],
     ) -> None:
         self.entity = mapping.entity
-        self._fields = [_field(spec.fields[name], value) for name, value in mapping.fields.items()]
+        self._fields = [
+            _field(spec.fields[name], value, settings) for name, value in mapping.fields.items()
+        ]
         self._references = [
             (column, compile_paths(reference.path), _ids(stream, reference.stream))
             for column, reference in mapping.references.items()
         ]
-        self._url = _url(mapping.url, base_url) if mapping.url else None
+        self._url = _url(mapping.url, str(settings["base_url"])) if mapping.url else None
         self._custom = _custom(mapping)
 
     def row(self, record: Record) -> Row:
@@ -126,10 +136,10 @@ class _EntityMapper:
 
 
 def _field(
-    field: FieldSpec, value: Value | MoneyValue
+    field: FieldSpec, value: Value | MoneyValue, settings: Mapping[str, Any]
 ) -> tuple[str, Callable[[Record, Row], None]]:
     if isinstance(value, MoneyValue):
-        return field.name, _money(field.name, value)
+        return field.name, _money(field.name, value, settings)
     get, convert, name = compile_value(value), CONVERSIONS[field.type], field.name
     raw = _raw(value) if field.keep_raw else None
 
@@ -146,13 +156,16 @@ def _raw(value: Value) -> Getter:
     return compile_value(value.model_copy(update={"translation": None, "prefix": None}))
 
 
-def _money(name: str, value: MoneyValue) -> Callable[[Record, Row], None]:
+def _money(
+    name: str, value: MoneyValue, settings: Mapping[str, Any]
+) -> Callable[[Record, Row], None]:
     minor = value.minor is not None
     amount = compile_paths(value.minor or value.major or "")
     currency = compile_paths(value.currency)
+    only = settings.get(value.setting) if value.setting is not None else None
 
     def fill(record: Record, row: Row) -> None:
-        units, code = to_money(amount(record), currency(record), minor=minor)
+        units, code = to_money(amount(record), currency(record) or only, minor=minor)
         row[f"{name}_minor"], row[f"{name}_currency"] = units, code
 
     return fill

@@ -21,7 +21,7 @@ from api.cli.serve import address, listen, server
 from api.cli.sync import show, sync_all
 from api.cli.tour import show_tour
 from api.directory import load_directory, save_directory
-from api.services import Services, open_database, open_services
+from api.services import POSTGRES_FOLDER, Services, open_database, open_services
 from api.settings import PREFIX, SETTINGS_FILE, Settings, load_settings
 from index.errors import ConfigurationError, Unavailable
 from ingestion.simulator import Simulator, build_company
@@ -35,6 +35,7 @@ def run_demo(given: Settings, *, seed: int, scale: float) -> None:
     _refuse_own_data(given)
     with ExitStack() as stack:
         stack.enter_context(_only_one(given.home))
+        _claim(given.home)
         listening = stack.enter_context(listen(given))
         with errors.status("Starting the bundled Postgres"):
             database = stack.enter_context(open_database(given))
@@ -78,10 +79,18 @@ def _refuse_own_data(settings: Settings) -> None:
             " demo; for your own data use `remit migrate`, `remit sync` and `remit serve`."
         )
     file = settings.home / SETTINGS_FILE
-    if file.exists() and not file.read_text(encoding="utf-8").startswith(_MARK):
+    ours = file.exists() and file.read_text(encoding="utf-8").startswith(_MARK)
+    if not ours and (file.exists() or (settings.home / POSTGRES_FOLDER).exists()):
         raise ConfigurationError(
-            f"{file} holds settings of yours. Set {PREFIX}HOME to another folder for the demo."
+            f"{settings.home} holds settings or data of yours. Set {PREFIX}HOME to another folder"
+            " for the demo."
         )
+
+
+def _claim(home: Path) -> None:
+    """Mark the folder as the demo's before anything else is in it, however the run may end."""
+    if not (home / SETTINGS_FILE).exists():
+        _write_private(home / SETTINGS_FILE, _MARK)
 
 
 @contextmanager

@@ -149,12 +149,14 @@ def test_it_keeps_away_from_data_of_ones_own(folder: Path) -> None:
     )
     assert code == 1
     assert "REMIT_DATABASE_URL" in problems
-    (folder / ".remit").mkdir()
-    (folder / ".remit/settings.env").write_text("REMIT_TENANT=mine\n")
-    code, _, problems = run(remit("demo"), environment(), folder)
-    assert code == 1
-    assert "settings of yours" in problems
-    assert os.listdir(folder / ".remit") == ["settings.env"]
+    for name, make in (("settings.env", Path.touch), ("postgres", Path.mkdir)):
+        home = folder / f"home-of-{name}"
+        home.mkdir()
+        make(home / name)
+        code, _, problems = run(remit("demo"), environment(REMIT_HOME=str(home)), folder)
+        assert code == 1
+        assert "of yours" in problems
+        assert os.listdir(home) == [name]
 
 
 def test_another_company_in_the_same_place_is_refused(folder: Path) -> None:

@@ -88,6 +88,11 @@ def test_describe(site: Site) -> None:
     assert "requester" in site.tool_text("maya", "describe", {"name": "Tickets"})
 
 
+_MUCH = (
+    "{ tickets(first: 200) { nodes { description comments(first: 50) { nodes { body } }"
+    " requester { name } customer { name contacts(first: 50) { nodes { name email } } } } } }"
+)
+
 # Mistakes of an agent: the tool, its arguments, and a word of the hint that helps it on.
 MISTAKES = [
     ("ask", {}, "request"),
@@ -98,6 +103,7 @@ MISTAKES = [
     ("query", {"graphql": "{ tickets { nodes { subjec } } }"}, "describe"),
     ("query", {"graphql": "{ tickets { totalCount } }", "variables": "none"}, "object"),
     ("query", {"graphql": "mutation { close }"}, "mutation"),
+    ("query", {"graphql": _MUCH}, "fewer rows"),
     ("describe", {"name": "flurb"}, "ticket"),
     ("drop", {}, "ask, query, describe"),
 ]

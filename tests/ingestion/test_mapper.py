@@ -21,8 +21,11 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
-def _map(model: Model, connector: str, stream: str, record: dict[str, Any]) -> Mapped:
-    source = Source(SourceConfig("source", connector, SETTINGS[connector]), model.specs)
+def _map(
+    model: Model, connector: str, stream: str, record: dict[str, Any], **settings: str
+) -> Mapped:
+    given = {**SETTINGS[connector], **settings}
+    source = Source(SourceConfig("source", connector, given), model.specs)
     return source.mapper(stream, "tenant").map(record, at=NOW)
 
 
@@ -103,6 +106,15 @@ def test_invoice_finds_its_subscription_in_every_version(
     row = _row(model, "stripe", "invoices", **record)
     expected = Stream(tenant="tenant", source="source", name="subscriptions")
     assert row["subscription_id"] == row_id(expected, SUBSCRIPTION)
+
+
+def test_org_with_a_single_currency_names_it_in_its_settings(model: Model) -> None:
+    deal = {"Id": "006", "Amount": 12.5}
+    with pytest.raises(Unmappable, match="field amount: it has no currency"):
+        _map(model, "salesforce", "opportunities", deal)
+    row = _map(model, "salesforce", "opportunities", deal, currency="EUR").incoming.row
+    assert row is not None
+    assert (row["amount_minor"], row["amount_currency"]) == (1250, "EUR")
 
 
 def test_rows_of_an_entity_have_the_same_columns(model: Model) -> None:
