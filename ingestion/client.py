@@ -75,7 +75,7 @@ class Client:
         Raises NoAnswer when there is no answer within the timeout, or a refusal.
         """
         url = urljoin(self._base_url, address)
-        if urlsplit(url).netloc != urlsplit(self._base_url).netloc:
+        if _origin(url) != _origin(self._base_url):
             # The credentials go nowhere but to the source.
             raise NoAnswer("it sent an address on another host as its next page")
         response = self._send(url, parameters)
@@ -124,6 +124,11 @@ class Client:
         except requests.RequestException as error:
             raise NoAnswer(reason(error)) from None
         return True
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _was_cut(error: requests.ConnectionError) -> bool:

@@ -65,7 +65,7 @@ class LiveSources:
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=FAILURES_UNTIL_OPEN,
             default_ttl=seconds_open,
-            exclude=[BudgetSpent, NotReadable],
+            exclude=[BudgetSpent, NotReadable, (Unavailable, _is_not_the_source)],
         )
         self._flights: dict[tuple[str, Wanted], asyncio.Future[str | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -232,6 +232,11 @@ class LiveSources:
             return set()
         rows = {row for entity in entities for row in changed.get(entity, ())}
         return rows | {row_id(stream, key) for key in gone}
+
+
+def _is_not_the_source(error: BaseException) -> bool:
+    """Whether something else failed, such as the database, so that the source is not to blame."""
+    return not isinstance(error, NoAnswer)
 
 
 def _rejection(found: Found) -> str | None:

@@ -53,7 +53,6 @@ class Source:
                 f"connector {config.connector}: the mapping names stream {strange[0]!r}, which the"
                 f" manifest does not have ({', '.join(sorted(known))})."
             )
-
         self._stream_of = {
             mapped.entity: name
             for name, stream in self.streams.items()
@@ -90,7 +89,12 @@ class Source:
         reader = f"airbyte.remit.{self.name}.{stream}"
         with listening(stream, reader) as findings:
             try:
-                yield from read_stream(self.manifest, self.settings, stream, state, logger=reader)
+                for item in read_stream(
+                    self._manifest_of(stream), self.settings, stream, state, logger=reader
+                ):
+                    # A STATE after a refusal would cover records that never came.
+                    if not (findings.ignored_refusals and isinstance(item, State)):
+                        yield item
             except Exception as error:
                 # SourceError is raised below, for the cause in the log is better than this one.
                 findings.errors.append(error)

@@ -236,6 +236,8 @@ class Compiler:
 
     def _listed(self, listing: Listing, tie: Callable[[Scope], Tie] | None) -> Scope:
         scope = self.scope(listing.entity)
+        for order in listing.order:
+            scope.require_clear(order.field, "sorted")
         for predicate in listing.filters:
             for path in sorted(attributes(predicate)):
                 scope.require_clear(path[0], "filtered")
@@ -263,8 +265,6 @@ class Compiler:
 
     def _orders(self, scope: Scope, listing: Listing) -> tuple[Order, ...]:
         """The order asked for, or of the entity's own what the caller may sort by."""
-        for order in listing.order:
-            scope.require_clear(order.field, "sorted")
         own = (Order.parse(name) for name in scope.entity.order)
         return listing.order or tuple(o for o in own if scope.visibility.clear(o.field))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -109,8 +111,23 @@ def by_command(site: Site, case: Case) -> Answer:
         "REMIT_POLICIES": str(site.settings.policies),
         "REMIT_SOURCES": str(site.settings.sources),
     }
-    result = CliRunner().invoke(app, ["ask", "--user", case.user, case.request], env=environment)
+    with _own_logging():
+        result = CliRunner().invoke(
+            app, ["ask", "--user", case.user, case.request], env=environment
+        )
     return _from_text(result.stdout)
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Undo afterwards that a command sets up the logging of its process, which here is ours."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def _from_json(customer: dict[str, dict[str, object]] | None, case: Case) -> Answer:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from index.database import Database
 from ingestion import LiveSources
 from semantic_layer.freshness import Failure, Wanted
 from tests.ingestion.index_under_test import TENANT, VENDORS, Index
@@ -376,3 +378,16 @@ async def test_older_content_of_a_sync_does_not_replace_a_live_read(
     row = synced.row("account", key)
     assert row is not None
     assert row["name"] == "Newest"
+
+
+async def test_database_that_is_away_is_no_fault_of_the_source(
+    synced: Index, live: LiveSources
+) -> None:
+    wanted = Wanted("zendesk", "account", _some(synced, "account", "zendesk"), "ticket")
+    name = synced.ask("SELECT current_database() AS name")[0]["name"]
+    away = replace(synced, database=Database(synced.database.url.replace(name, "nowhere")))
+    elsewhere = away.live()
+    for _ in range(6):
+        assert "The database did not answer" in _reason(await _refresh(elsewhere, wanted))
+    await elsewhere.close()
+    assert await _refresh(live, wanted) == []

@@ -133,26 +133,25 @@ def test_a_read_that_is_given_up_leaves_no_thread(model: Model, simulator: Simul
     assert threading.active_count() <= before
 
 
-def test_ignored_refusals_are_told(simulator: Simulator) -> None:
+def test_ignored_refusal_is_told_and_leaves_no_state(model: Model, simulator: Simulator) -> None:
     """The "silent zero": a manifest that passes over a refusal ends as complete."""
-    from ingestion.diagnosis import listening
-
-    manifest = dict(load_manifest("stripe"))
+    source = _source(model, simulator, "stripe", api_key="sk_test_wrong_key")
     ignoring = {
         "type": "DefaultErrorHandler",
         "response_filters": [
             {"type": "HttpResponseFilter", "http_codes": [401], "action": "IGNORE"}
         ],
     }
-    stream = manifest["streams"][0]["full_refresh_stream"]
+    stream = source.manifest["streams"][0]["full_refresh_stream"]
     requester = {**stream["retriever"]["requester"], "error_handler": ignoring}
-    manifest["streams"] = [{**stream, "retriever": {**stream["retriever"], "requester": requester}}]
-    given = settings(simulator, "stripe", api_key="sk_test_wrong_key")
-    with listening("customers", "airbyte.test") as findings:
-        items = list(read_stream(manifest, given, "customers", None, logger="airbyte.test"))
-    assert [item for item in items if not isinstance(item, State)] == []
-    assert findings.ignored_refusals
-    assert "401" in findings.warnings[0]
+    lenient = {**stream, "retriever": {**stream["retriever"], "requester": requester}}
+    source.manifest = {**source.manifest, "streams": [lenient]}
+    told: list[tuple[str, bool]] = []
+    items = list(source.read("customers", None, warn=lambda *given: told.append(given)))
+    assert items == []
+    ((text, refused),) = told
+    assert "401" in text
+    assert refused
 
 
 def test_importing_leaves_the_root_logger_alone() -> None:

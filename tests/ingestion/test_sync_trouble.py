@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from ingestion import sync_source
 from ingestion.simulator import Simulator
-from tests.ingestion.index_under_test import VENDORS, Index, settings
+from tests.ingestion.index_under_test import TENANT, VENDORS, Index, settings
 
 PASSING: list[tuple[str, str, dict[str, Any]]] = [
     # vendor, trouble, what it hits
@@ -183,3 +185,28 @@ def test_source_that_is_not_there(index: Index, simulator: Simulator) -> None:
     simulator.close()
     report = index.sync("stripe", **given)
     assert {stream.error for stream in report.streams} == {"it cannot be reached"}
+
+
+def test_refusal_that_a_manifest_ignores_is_not_taken_for_completeness(synced: Index) -> None:
+    source = synced.source("zendesk", api_token="wrong-token-000")
+    source.manifest = _ignoring(source.manifest, 401)
+    before = synced.ask("SELECT * FROM remit.stream_state")
+    report = sync_source(synced.database, synced.tables, synced.model, source, tenant=TENANT)
+    for stream in report.streams:
+        assert stream.error is None
+        assert "refused a part" in (stream.suspicion or "")
+        assert "401" in stream.warnings[0]
+    assert synced.ask("SELECT * FROM remit.stream_state") == before
+
+
+def _ignoring(component: Any, status: int) -> Any:
+    """The manifest with requesters that pass over a status."""
+    if isinstance(component, list):
+        return [_ignoring(item, status) for item in component]
+    if not isinstance(component, Mapping):
+        return component
+    changed = {name: _ignoring(value, status) for name, value in component.items()}
+    if changed.get("type") == "HttpRequester":
+        ignored = {"type": "HttpResponseFilter", "http_codes": [status], "action": "IGNORE"}
+        changed["error_handler"] = {"type": "DefaultErrorHandler", "response_filters": [ignored]}
+    return changed

@@ -69,6 +69,7 @@ async def test_a_masked_field_is_null_or_partial_and_says_so(world: World, omar:
         ('{ tickets(where: {not: {description: {contains: "s"}}}) { totalCount } }', "filtered by"),
         ("{ tickets(where: {or: [{status: {isNull: true}}]}) { totalCount } }", "filtered by"),
         ("{ tickets(orderBy: STATUS_ASC) { nodes { id } } }", "sorted by 'status'"),
+        ("{ tickets(orderBy: STATUS_ASC) { totalCount } }", "sorted by 'status'"),
         ("{ tickets(segment: OPEN) { totalCount } }", "filtered by 'status'"),  # a filter by name
         ('{ contacts(where: {email: {startsWith: "p"}}) { totalCount } }', "filtered by 'email'"),
         (
