@@ -25,6 +25,7 @@ from index.writer import (
     load_state,
     row_id,
     save_state,
+    update_statistics,
 )
 from ingestion.airbyte import Record, State
 from ingestion.batch import Batch, BatchWriter
@@ -37,6 +38,7 @@ from ingestion.source import Source, SourceError
 from semantic_layer.model import Model
 
 BATCH = 500
+MANY = 50  # so many changed records change what Postgres must know to plan well
 
 
 def sync_source(
@@ -195,6 +197,12 @@ class _StreamSync:
                 )
             if self._report.complete:
                 save_state(connection, self._stream, state=None, synced_at=began)
+        if self._report.written >= MANY:
+            resolved = [
+                entity.name for entity in self._model.entities.values() if entity.resolved_from
+            ]
+            with self._database.writing() as connection:
+                update_statistics(connection, self._tables, (*self._stream.entities, *resolved))
 
     def _suspicion(self, *, first: bool) -> str | None:
         if self._refused:
