@@ -6,6 +6,7 @@ its reader. Both read every stream whole; ours also maps, writes and resolves cu
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from semantic_layer import Model
 PORT = 18801
 SEED = 7
 _START_SECONDS = 60
-_CREDENTIALS = (
+_SERVE_AND_TELL_CREDENTIALS = (
     "from ingestion.simulator import Simulator, build_company\n"
     "import json, sys\n"
     "simulator = Simulator(build_company(seed=int(sys.argv[1]), scale=float(sys.argv[2])),\n"
@@ -88,12 +89,10 @@ def _versions(connection, tables: EntityTables) -> set[tuple[str, ...]]:  # type
 
 @contextmanager
 def _simulated_zendesk(scale: float) -> Iterator[dict[str, object]]:
-    command = [sys.executable, "-c", _CREDENTIALS, str(SEED), str(scale), str(PORT)]
+    command = [sys.executable, "-c", _SERVE_AND_TELL_CREDENTIALS, str(SEED), str(scale), str(PORT)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        import json
-
         credentials = json.loads(process.stdout.readline())
         base_url = f"http://127.0.0.1:{PORT + 1}"
         _wait_for(base_url)

@@ -18,7 +18,7 @@ from index.money import decimals, to_minor
         ("0.005", "USD", 1),  # half rounds up
         ("-0.01", "USD", -1),
         ("12.5", "usd", 1250),  # the code in any case
-        ("1", "XXX", 100),  # an unknown currency has two
+        ("1", "QQQ", 100),  # an unknown currency has two
     ],
 )
 def test_major_to_minor(amount: str, currency: str, minor: int) -> None:
