@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from access_policies.explain import Explanation, RuleTrace, explain
+from access_policies.in_force import Candidate, InForce, PoliciesInForce, UnusablePolicies
 from access_policies.language import parse
-from access_policies.masks import HIDDEN, Mask, partial, partial_sql
-from access_policies.policies import (
-    MaskRule,
-    Policy,
+from access_policies.masks import HIDDEN, Mask, MaskKind
+from access_policies.policies import MaskRule, Policy, PolicySet, Rule, Side
+from access_policies.policy_files import (
     PolicyError,
-    PolicySet,
-    Rule,
     load_policies,
+    read_directory,
     read_policies,
 )
 from access_policies.principal import Principal
@@ -21,10 +20,14 @@ from access_policies.visibility import FieldMask, Visibility
 
 __all__ = [
     "HIDDEN",
+    "Candidate",
     "Explanation",
     "FieldMask",
+    "InForce",
     "Mask",
+    "MaskKind",
     "MaskRule",
+    "PoliciesInForce",
     "Policy",
     "PolicyError",
     "PolicySet",
@@ -32,12 +35,13 @@ __all__ = [
     "Rule",
     "RuleError",
     "RuleTrace",
+    "Side",
     "Snapshot",
+    "UnusablePolicies",
     "Visibility",
     "explain",
     "load_policies",
     "parse",
-    "partial",
-    "partial_sql",
+    "read_directory",
     "read_policies",
 ]

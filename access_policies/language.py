@@ -2,7 +2,8 @@
 
     ticket.status in ["open", "pending"] and ticket.customer.region in user.regions
     not ticket.urgent or ticket.due_at < now
-    startsWith(ticket.title, "Re:") or ticket.customer.tier == null
+    startsWith(ticket.title, "Re:") or ticket.account.owner.team == null
+    any(ticket.comments, comment.internal and comment.created_at > daysAgo(90))
 
 Python's parser reads the text and a whitelist decides what it may contain. Nothing is evaluated.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import get_args
 
+from access_policies.calls import read_call
+from access_policies.kinds import FAMILIES, NO_MONEY, ORDERED, A
 from access_policies.operands import (
+    MOMENTS,
     Literal,
     LiteralList,
     Null,
@@ -23,24 +26,19 @@ from access_policies.operands import (
 )
 from access_policies.rule_text import read
 from access_policies.scope import Named, Scope
-from access_policies.spelling import nearest
 from index.predicate import (
     And,
+    AnyRow,
     Comparison,
     Constant,
-    InvalidValue,
     IsMissing,
     Membership,
     Not,
+    Now,
     Operator,
     Or,
     Predicate,
-    Term,
-    TextOperator,
-    TextTest,
     Truth,
-    Value,
-    coerce,
 )
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs, FieldType
 
@@ -61,6 +59,7 @@ def parse(
 
 class _Checker:
     def __init__(self, operands: OperandReader) -> None:
+        self._operands = operands
         self._operand = operands.read
         self._source = operands.source
         self._error = operands.error
@@ -77,14 +76,33 @@ class _Checker:
             case ast.Compare(left, [operator], [right]):
                 return self._comparison(node, left, operator, right)
             case ast.Compare():
-                reason = f"one comparison at a time: write `{self._unchained(node)}`"
-                raise self._error(node, reason)
+                return self._chain(node)
+            case ast.Call(ast.Name("any")):
+                return self._any_row(node, depth=depth)
+            case ast.Call(ast.Name(name)) if name in MOMENTS:
+                return self._bare(node)
             case ast.Call():
-                return self._text_test(node)
+                return read_call(self._operands, node)
             case ast.Name() | ast.Attribute() | ast.Constant():
                 return self._bare(node)
             case _:
                 raise self._error(node, not_allowed(node))
+
+    def _any_row(self, node: ast.Call, *, depth: int) -> Predicate:
+        if len(node.args) != 2 or node.keywords:
+            reason = "any takes a relation to many rows and a condition on one of them"
+            raise self._error(node, f"{reason}: any(ticket.comments, comment.… == …)")
+        path, inside = self._operands.many(node.args[0])
+        return AnyRow(path, _Checker(inside).condition(node.args[1], depth=depth + 1))
+
+    def _chain(self, node: ast.Compare) -> Predicate:
+        sides = [node.left, *node.comparators]
+        symbols = {_SYMBOLS.get(type(operator)) for operator in node.ops}
+        if not (symbols <= {"<", "<="} or symbols <= {">", ">="}):
+            reason = "a chain has only `<` and `<=`, or only `>` and `>=`"
+            raise self._error(node, f"{reason}; write `{self._unchained(node)}`")
+        links = zip(sides, node.ops, sides[1:], strict=False)
+        return And(tuple(self._comparison(a, a, operator, b) for a, operator, b in links))
 
     def _bare(self, node: ast.expr) -> Predicate:
         match self._operand(node):
@@ -93,14 +111,14 @@ class _Checker:
             case Named(_, term, FieldType.BOOLEAN):
                 return Comparison("==", term, Constant(True))
             case Named(name, _, type):
-                reason = f"`{name}` is {_A[type]}, not true or false; compare it with something"
+                reason = f"`{name}` is {A[type]}, not true or false; compare it with something"
                 raise self._error(node, reason)
             case _:
                 reason = "this is a value, not a condition; compare something with it"
                 raise self._error(node, reason)
 
     def _comparison(
-        self, node: ast.Compare, left: ast.expr, operator: ast.cmpop, right: ast.expr
+        self, node: ast.expr, left: ast.expr, operator: ast.cmpop, right: ast.expr
     ) -> Predicate:
         if isinstance(operator, ast.In | ast.NotIn):
             inside = self._membership(node, self._operand(left), self._operand(right))
@@ -114,6 +132,9 @@ class _Checker:
                 raise self._error(node, "a list can be used only after `in`")
             case (Named() as named, Null()) | (Null(), Named() as named):
                 return self._null_test(node, symbol, named)
+            case Named(term=Now()), Named(term=Now()):
+                reason = "both sides are moments of the request; compare a field or an attribute"
+                raise self._error(node, reason)
             case Named() as a, Named() as b:
                 self._check_comparable(node, symbol, a, b)
                 return Comparison(symbol, a.term, b.term)
@@ -129,40 +150,31 @@ class _Checker:
         if symbol not in ("==", "!="):
             raise self._error(node, "null can be compared only with `==` and `!=`")
         if named.type is FieldType.MONEY:
-            raise self._error(node, _NO_MONEY)
+            raise self._error(node, NO_MONEY)
         missing = IsMissing(named.term)
         return missing if symbol == "==" else Not(missing)
 
     def _check_comparable(self, node: ast.expr, symbol: Operator, a: Named, b: Named) -> None:
         self._check_operator(node, symbol, a)
         self._check_operator(node, symbol, b)
-        if _FAMILIES[a.type] != _FAMILIES[b.type]:
-            reason = f"`{a.name}` is {_A[a.type]} and `{b.name}` is {_A[b.type]}: not comparable"
+        if FAMILIES[a.type] != FAMILIES[b.type]:
+            reason = f"`{a.name}` is {A[a.type]} and `{b.name}` is {A[b.type]}: not comparable"
             raise self._error(node, reason)
 
     def _check_operator(self, node: ast.expr, symbol: Operator, named: Named) -> None:
         if named.type is FieldType.MONEY:
-            raise self._error(node, _NO_MONEY)
+            raise self._error(node, NO_MONEY)
         if named.type is FieldType.TEXT_LIST:
             raise self._error(node, f"`{named.name}` is a list; write `… in {named.name}`")
-        if symbol not in ("==", "!=") and named.type not in _ORDERED:
-            reason = f"`{named.name}` is {_A[named.type]} and has no order; use `==`, `!=` or `in`"
+        if symbol not in ("==", "!=") and named.type not in ORDERED:
+            reason = f"`{named.name}` is {A[named.type]} and has no order; use `==`, `!=` or `in`"
             raise self._error(node, reason)
 
     def _constant(
         self, node: ast.expr, symbol: Operator, literal: Literal, named: Named
     ) -> Constant:
         self._check_operator(node, symbol, named)
-        return Constant(self._coerced(node, literal, named))
-
-    def _coerced(self, node: ast.expr, literal: Literal, named: Named) -> Value:
-        try:
-            return coerce(named.type, literal.value, values=named.values)
-        except InvalidValue as error:
-            reason = f"`{named.name}` is {_A[named.type]} and cannot be {literal.shown}: {error}"
-            if close := nearest(str(literal.value), named.values):
-                reason += f'; did you mean "{close}"?'
-            raise self._error(node, reason) from None
+        return Constant(self._operands.constant(node, literal, named))
 
     def _membership(self, node: ast.expr, item: Operand, collection: Operand) -> Predicate:
         if isinstance(collection, LiteralList):
@@ -171,8 +183,8 @@ class _Checker:
             reason = 'after `in` stands a list: `["a", "b"]`, or the name of one'
             raise self._error(node, reason)
         if collection.type is not FieldType.TEXT_LIST:
-            reason = f"`{collection.name}` is {_A[collection.type]}, not a list"
-            if _FAMILIES[collection.type] == "text":
+            reason = f"`{collection.name}` is {A[collection.type]}, not a list"
+            if FAMILIES[collection.type] == "text":
                 reason += f"; write contains({collection.name}, …)"
             raise self._error(node, reason)
         match item:
@@ -182,6 +194,9 @@ class _Checker:
                 return Membership(Constant(value), collection.term)
             case Null():
                 raise self._error(node, "null is in no list; write `… == null`")
+            case Named(name, _, FieldType.TEXT_LIST):
+                reason = f"`{name}` is a list too; write overlaps({name}, {collection.name})"
+                raise self._error(node, reason)
             case _:
                 reason = f"`{collection.name}` holds texts, and only one text stands before `in`"
                 raise self._error(node, reason)
@@ -191,44 +206,16 @@ class _Checker:
             reason = "a field or an attribute stands before `in [...]`, not a constant"
             raise self._error(node, reason)
         if item.type is FieldType.MONEY:
-            raise self._error(node, _NO_MONEY)
+            raise self._error(node, NO_MONEY)
         if item.type is FieldType.TEXT_LIST:
-            reason = f'`{item.name}` is a list; write `"…" in {item.name} or …`'
+            reason = f"`{item.name}` is a list too; write overlaps({item.name}, [...])"
             raise self._error(node, reason)
         if not constants.items:
             raise self._error(node, "the list is empty, so that nothing is ever in it")
-        values = [self._coerced(node, literal, item) for literal in constants.items]
-        if _FAMILIES[item.type] == "text":
+        values = [self._operands.constant(node, literal, item) for literal in constants.items]
+        if FAMILIES[item.type] == "text":
             return Membership(item.term, Constant(tuple(str(value) for value in values)))
         return Or(tuple(Comparison("==", item.term, Constant(value)) for value in values))
-
-    def _text_test(self, node: ast.Call) -> Predicate:
-        name = self._source(node.func)
-        if name not in _TEXT_OPERATORS:
-            reason = "function calls other than startsWith, endsWith, contains cannot be used"
-            close = nearest(name, _TEXT_OPERATORS)
-            raise self._error(node, f"{reason}; did you mean {close}?" if close else reason)
-        if len(node.args) != 2 or node.keywords:
-            raise self._error(node, f'{name} takes two texts: {name}(…, "…")')
-        text, part = (self._text(argument, name) for argument in node.args)
-        if isinstance(text, Constant) and isinstance(part, Constant):
-            raise self._error(node, "both texts are constants; name a field or an attribute")
-        if part == Constant(""):
-            raise self._error(node, "every text contains the empty one; write `… != null`")
-        return TextTest(_TEXT_OPERATORS[name], text, part)
-
-    def _text(self, node: ast.expr, function: str) -> Term:
-        match self._operand(node):
-            case Literal(str() as value):
-                return Constant(value)
-            case Named(_, term, type) if _FAMILIES[type] == "text":
-                return term
-            case Named(name, _, FieldType.TEXT_LIST) if function == "contains":
-                raise self._error(node, f"`{name}` is a list; write `… in {name}`")
-            case Named(name, _, type):
-                raise self._error(node, f"`{name}` is {_A[type]}; {function} takes texts")
-            case _:
-                raise self._error(node, f"{function} takes texts")
 
     def _unchained(self, node: ast.Compare) -> str:
         sides = [self._source(side) for side in (node.left, *node.comparators)]
@@ -237,8 +224,6 @@ class _Checker:
         return " and ".join(f"{a} {symbol} {b}" for a, symbol, b in pairs)
 
 
-_NO_MONEY = "amounts of money cannot be used in rules: they have a currency"
-
 _SYMBOLS: Mapping[type[ast.cmpop], Operator] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -246,29 +231,4 @@ _SYMBOLS: Mapping[type[ast.cmpop], Operator] = {
     ast.LtE: "<=",
     ast.Gt: ">",
     ast.GtE: ">=",
-}
-_TEXT_OPERATORS: Mapping[str, TextOperator] = {name: name for name in get_args(TextOperator)}
-_FAMILIES: Mapping[FieldType, str] = {
-    FieldType.TEXT: "text",
-    FieldType.ENUM: "text",
-    FieldType.INTEGER: "number",
-    FieldType.DECIMAL: "number",
-    FieldType.BOOLEAN: "boolean",
-    FieldType.TIMESTAMP: "time",
-    FieldType.TEXT_LIST: "list",
-    FieldType.MONEY: "money",
-    FieldType.ID: "id",
-}
-# The alphabetical order of an enum's values means nothing: "high" would come before "low".
-_ORDERED = frozenset({FieldType.TEXT, FieldType.INTEGER, FieldType.DECIMAL, FieldType.TIMESTAMP})
-_A: Mapping[FieldType, str] = {
-    FieldType.TEXT: "text",
-    FieldType.ENUM: "one of a few values",
-    FieldType.INTEGER: "a whole number",
-    FieldType.DECIMAL: "a number",
-    FieldType.BOOLEAN: "true or false",
-    FieldType.TIMESTAMP: "a time",
-    FieldType.TEXT_LIST: "a list",
-    FieldType.MONEY: "an amount of money",
-    FieldType.ID: "an id",
 }

@@ -1,14 +1,28 @@
-"""What may stand beside an operator: names, constants, lists of constants, and null."""
+"""What may stand beside an operator: names, moments, constants, lists of constants, and null."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
+from access_policies.kinds import A
 from access_policies.rule_text import RuleError, column_of
 from access_policies.scope import Named, Scope, UnknownNameError
+from access_policies.spelling import nearest
+from index.predicate import InvalidValue, Now, Value, coerce
+from index.specs import FieldType
+
+CONDITIONS = ("startsWith", "endsWith", "contains", "keyMatch", "overlaps", "any")
+"""The functions that are conditions, and so stand on their own."""
+
+MOMENTS: Mapping[str, int] = {"daysAgo": -1, "daysAhead": 1}
+"""The functions that are times, by the direction from now."""
+
+MAX_DAYS = 36_500
+"""A hundred years: farther off, nobody counts days."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,27 @@ class OperandReader:
                 return self._number(number, sign="-")
             case ast.List(items):
                 return LiteralList(tuple(self._item(item) for item in items))
+            case ast.Call(ast.Name(name)):
+                return self._moment(node, name)
             case _:
                 raise self.error(node, not_allowed(node))
+
+    def many(self, node: ast.expr) -> tuple[tuple[str, ...], OperandReader]:
+        """The path of a relation to many rows, and the reader of what is asked of each."""
+        names = self._names(node)
+        with self._placed(names):
+            path, inside = self._scope.many([name for name, _ in names])
+        return path, OperandReader(self._text, inside)
+
+    def constant(self, node: ast.expr, literal: Literal, named: Named) -> Value:
+        """The constant in the type of what it is compared with."""
+        try:
+            return coerce(named.type, literal.value, values=named.values)
+        except InvalidValue as error:
+            reason = f"`{named.name}` is {A[named.type]} and cannot be {literal.shown}: {error}"
+            if close := nearest(str(literal.value), named.values):
+                reason += f'; did you mean "{close}"?'
+            raise self.error(node, reason) from None
 
     def source(self, node: ast.expr) -> str:
         """The text that the node was read from."""
@@ -86,7 +119,28 @@ class OperandReader:
         shown = sign + digits
         return Literal(Decimal(shown) if point else int(shown), shown)
 
+    def _moment(self, node: ast.Call, name: str) -> Named:
+        if name not in MOMENTS:
+            if name in CONDITIONS:
+                reason = f"{name}(…) is true or false already; it stands on its own"
+                raise self.error(node, reason)
+            close = nearest(name, MOMENTS)
+            reason = not_allowed(node)
+            raise self.error(node, f"{reason}; did you mean {close}?" if close else reason)
+        match node.args:
+            case [ast.Constant(int() as days) as given] if not node.keywords:
+                if self.source(given).isdecimal() and days <= MAX_DAYS:
+                    return Named(self.source(node), Now(MOMENTS[name] * days), FieldType.TIMESTAMP)
+        reason = f"{name} takes a whole number of days, up to {MAX_DAYS}: {name}(90)"
+        raise self.error(node, reason)
+
     def _named(self, node: ast.expr) -> Named:
+        names = self._names(node)
+        with self._placed(names):
+            return self._scope.resolve([name for name, _ in names])
+
+    def _names(self, node: ast.expr) -> list[tuple[str, int]]:
+        """The parts of a dotted name, each with its place in the text."""
         parts: list[tuple[str, int]] = []
         inner = node
         while isinstance(inner, ast.Attribute):
@@ -96,10 +150,15 @@ class OperandReader:
             raise self.error(node, not_allowed(inner))
         parts.append((inner.id, inner.col_offset))
         parts.reverse()
+        return parts
+
+    @contextmanager
+    def _placed(self, names: list[tuple[str, int]]) -> Iterator[None]:
+        """Gives an unknown name its place."""
         try:
-            return self._scope.resolve([name for name, _ in parts])
+            yield
         except UnknownNameError as error:
-            offset = parts[min(error.part, len(parts) - 1)][1]
+            offset = names[min(error.part, len(names) - 1)][1]
             column = column_of(self._text, offset)
             raise RuleError(str(error), text=self._text, column=column) from None
 

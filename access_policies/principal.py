@@ -17,8 +17,9 @@ _log = logging.getLogger(__name__)
 class Principal:
     """A caller as policies see one: equal when everything a rule could read is equal.
 
-    `user` is None for an agent on its own, `agent` for a person on their own. Use `create`, which
-    checks the attributes; their values stay out of `repr`, and so out of logs.
+    `user` is None for an agent on its own, `agent` for a person on their own. `scopes` is what the
+    token is good for (`read`, `read:ticket`, `policy`); None sets no limit to reading. Use
+    `create`, which checks the attributes; their values stay out of `repr`, and so out of logs.
     """
 
     tenant: str
@@ -27,6 +28,7 @@ class Principal:
     purpose: str | None
     user_attributes: Mapping[str, Value] = field(repr=False)
     agent_attributes: Mapping[str, Value] = field(repr=False)
+    scopes: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("user_attributes", "agent_attributes"):
@@ -35,7 +37,7 @@ class Principal:
     def __hash__(self) -> int:
         attributes = (self.user_attributes, self.agent_attributes)
         items = tuple(frozenset(each.items()) for each in attributes)
-        return hash((self.tenant, self.user, self.agent, self.purpose, items))
+        return hash((self.tenant, self.user, self.agent, self.purpose, items, self.scopes))
 
     @classmethod
     def create(
@@ -47,6 +49,7 @@ class Principal:
         purpose: str | None = None,
         user_attributes: Mapping[str, object] | None = None,
         agent_attributes: Mapping[str, object] | None = None,
+        scopes: frozenset[str] | None = None,
         declared: CallerAttributes,
     ) -> Principal:
         """A principal with its declared attributes in canonical form.
@@ -61,7 +64,12 @@ class Principal:
             purpose=None if purpose is None else _name("purpose", purpose),
             user_attributes=_checked("user", user_attributes or {}, declared),
             agent_attributes=_checked("agent", agent_attributes or {}, declared),
+            scopes=scopes,
         )
+
+    def may_read(self, entity: str) -> bool:
+        """Whether the token is good for reading rows of the entity, whatever policies say."""
+        return self.scopes is None or not self.scopes.isdisjoint({"read", f"read:{entity}"})
 
     def value(self, caller: Caller) -> Value | None:
         """What a rule reads under `user.x`, `agent.x` or `purpose`; None when it is not known."""

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, null
+from sqlalchemy import ColumnElement, case
 
-from access_policies.masks import Mask, partial_sql
-from access_policies.policies import Policy
+from access_policies.masks import Mask, MaskKind
+from access_policies.policies import MaskRule, Policy, Rule, Side
 from index.predicate import (
+    ALWAYS,
     NEVER,
     CallerValues,
-    Columns,
+    Place,
     Predicate,
     attributes,
     conjoin,
     disjoin,
+    filter_sql,
     negation,
     substitute,
-    to_sql,
     where_not_false,
     where_true,
 )
@@ -31,31 +32,46 @@ from index.predicate import (
 
 @dataclass(frozen=True)
 class FieldMask:
-    """When a field is masked: each applies unless it is false of the row, and `hide` wins."""
+    """When a field is masked, and how: each mask applies unless its condition is false of the row,
+    and of several the first wins."""
 
-    hide: Predicate
-    partial: Predicate
+    levels: tuple[tuple[Mask, Predicate], ...]  # the most restrictive first
+    key: bytes = field(default=b"", repr=False)  # of hashes
 
     @property
     def clear(self) -> Predicate:
         """True of the rows on which the field stands in the clear."""
-        return where_true(conjoin([negation(self.hide), negation(self.partial)]))
+        return _none_applies(self.levels)
+
+    @property
+    def always_hidden(self) -> bool:
+        """Whether the field is null on every row."""
+        mask, applies = self.levels[0]
+        return mask.kind is MaskKind.HIDE and applies == ALWAYS
 
     def sql(
-        self, column: ColumnElement[Any], columns: Columns, now: datetime
+        self,
+        value: ColumnElement[Any],
+        place: Place,
+        now: datetime,
+        shown: Callable[[Mask], ColumnElement[Any]] | None = None,
     ) -> ColumnElement[Any]:
-        """The column as this principal may read it: null where it is hidden."""
-        if self.partial == NEVER:
-            return case((to_sql(self.clear, columns, now), column), else_=null())
-        shown = to_sql(where_true(negation(self.hide)), columns, now)
-        return case(
-            (to_sql(self.clear, columns, now), column),
-            (shown, partial_sql(column)),
-            else_=null(),
-        )
+        """The value as this principal may read it; `shown` says how a masked one looks, where that
+        takes more than the column.
+
+        It begins with what shows most, under the condition that nothing stricter applies, so that
+        an unknown condition leads to the stricter mask.
+        """
+        show = shown or (lambda mask: mask.sql(value, self.key))
+        branches = [(filter_sql(self.clear, place, now), value)]
+        for at in range(len(self.levels) - 1, 0, -1):
+            looser = filter_sql(_none_applies(self.levels[:at]), place, now)
+            branches.append((looser, show(self.levels[at][0])))
+        return case(*branches, else_=show(self.levels[0][0]))
 
 
-_CLEAR = FieldMask(NEVER, NEVER)
+def _none_applies(levels: tuple[tuple[Mask, Predicate], ...]) -> Predicate:
+    return where_true(conjoin(negation(applies) for _, applies in levels))
 
 
 @dataclass(frozen=True)
@@ -74,19 +90,24 @@ class Visibility:
         """Whether the field stands in the clear on every row, so that it may be filtered by."""
         return field not in self.masks
 
+    def hidden(self, field: str) -> bool:
+        """Whether the field is null on every row, so that it need not be offered at all."""
+        return field in self.masks and self.masks[field].always_hidden
+
     @property
     def sees_nothing(self) -> bool:
         """Whether no row can be visible, so that no query is needed."""
         return self.rows == NEVER
 
     @cached_property
-    def hops(self) -> frozenset[str]:
-        """The relations to one row that `rows` or `masks` look at; the query must join them."""
-        predicates = [self.rows]
-        for mask in self.masks.values():
-            predicates += [mask.hide, mask.partial]
-        paths = frozenset[tuple[str, ...]]().union(*map(attributes, predicates))
-        return frozenset(path[0] for path in paths if len(path) > 1)
+    def hops(self) -> frozenset[tuple[str, ...]]:
+        """The to-one relations that `rows` or `masks` look across, each as its path."""
+        paths = frozenset[tuple[str, ...]]().union(*map(attributes, self._predicates()))
+        return frozenset(path[:-1] for path in paths if len(path) > 1)
+
+    def _predicates(self) -> list[Predicate]:
+        conditions = [applies for mask in self.masks.values() for _, applies in mask.levels]
+        return [self.rows, *conditions]
 
 
 def nothing(entity: str) -> Visibility:
@@ -94,32 +115,59 @@ def nothing(entity: str) -> Visibility:
     return Visibility(entity=entity, rows=NEVER, masks=MappingProxyType({}))
 
 
-def residual(policy: Policy, values: CallerValues) -> Visibility:
-    """What is left of a policy once the principal's attributes are put in.
+def residual(
+    policy: Policy, sides: tuple[Side, ...], values: CallerValues, hash_key: bytes = b""
+) -> Visibility:
+    """What is left of a policy for a caller on these sides once their attributes are put in.
 
     An allow rule needs to be true and a deny rule to be false: `any allow and not any deny` is true
     of exactly those rows, as `unknown` makes neither true.
     """
-    allowed = disjoin(substitute(rule.predicate, values) for rule in policy.allows)
-    denied = disjoin(substitute(rule.predicate, values) for rule in policy.denies)
-    rows = where_true(conjoin([allowed, negation(denied)]))
-    fields = sorted({field for rule in policy.masks for field in rule.fields})
-    masks = {field: _field_mask(policy, field, values) for field in fields}
+    allowed = [_side(policy, side, values) for side in sides]
+    guarded = negation(_any(policy.guard_rules, values))
+    agent = "agent" in sides or "agent_alone" in sides
+    masked = {name for rule in (*policy.masks, *policy.guard_masks) for name in rule.fields}
+    masks = {name: _levels(policy, name, values, agent=agent) for name in sorted(masked)}
     return Visibility(
         entity=policy.entity,
-        rows=rows,
-        masks=MappingProxyType({name: mask for name, mask in masks.items() if mask != _CLEAR}),
+        rows=where_true(conjoin([*allowed, guarded])),
+        masks=MappingProxyType(
+            {name: FieldMask(levels, hash_key) for name, levels in masks.items() if levels}
+        ),
     )
 
 
-def _field_mask(policy: Policy, field: str, values: CallerValues) -> FieldMask:
-    def when(mask: Mask) -> Predicate:
-        return where_not_false(
-            disjoin(
-                substitute(rule.predicate, values)
-                for rule in policy.masks
-                if rule.mask is mask and field in rule.fields
-            )
-        )
+def _side(policy: Policy, side: Side, values: CallerValues) -> Predicate:
+    rules = policy.on_side(side)
+    denied = _any((rule for rule in rules if rule.effect == "deny"), values)
+    if not policy.grants(side):
+        return negation(denied)
+    allowed = _any((rule for rule in rules if rule.effect == "allow"), values)
+    return conjoin([allowed, negation(denied)])
 
-    return FieldMask(hide=when(Mask.HIDE), partial=when(Mask.PARTIAL))
+
+def _levels(
+    policy: Policy, name: str, values: CallerValues, *, agent: bool
+) -> tuple[tuple[Mask, Predicate], ...]:
+    """The masks that may apply to the field, the strictest first, none behind one that always
+    applies."""
+    applies: dict[Mask, list[Predicate]] = {}
+    for layer in policy.mask_layers(agent=agent):
+        rules = [rule for rule in layer if name in rule.fields]
+        lifted = _any((rule for rule in rules if rule.mask.kind is MaskKind.CLEAR), values)
+        for rule in rules:
+            if rule.mask.kind is not MaskKind.CLEAR:
+                condition = conjoin([substitute(rule.predicate, values), negation(lifted)])
+                applies.setdefault(rule.mask, []).append(condition)
+    levels: list[tuple[Mask, Predicate]] = []
+    for mask in sorted(applies, key=lambda mask: mask.strictness):
+        condition = where_not_false(disjoin(applies[mask]))
+        if condition != NEVER:
+            levels.append((mask, condition))
+        if condition == ALWAYS:
+            break
+    return tuple(levels)
+
+
+def _any(rules: Iterable[Rule | MaskRule], values: CallerValues) -> Predicate:
+    return disjoin(substitute(rule.predicate, values) for rule in rules)

@@ -1,10 +1,12 @@
 """Tokens: signed JWTs that name who asks, and nothing about what they may see.
 
-    tenant   which data, one tenant a token
-    sub      the user
-    act.sub  the agent that acts for the user (RFC 8693), if any
-    purpose  what for, if policies are to know
-    jti      the token itself, for logs and, later, revocation
+    tenant    which data, one tenant a token
+    sub       the user, or the agent where `sub_type` says so
+    sub_type  `agent`: an agent on its own, which has only what is granted to it as itself
+    act.sub   the agent that acts for the user (RFC 8693), if any
+    purpose   what for, if policies are to know
+    scope     what the token is limited to (RFC 6749 §3.3), if anything; `SCOPES` has the words
+    jti       the token itself, for logs and, later, revocation
 
 Attributes such as a user's regions come from the directory at each request, so that a changed
 directory takes effect at once and a stolen token says nothing about anybody.
@@ -13,7 +15,9 @@ directory takes effect at once and a stolen token says nothing about anybody.
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,12 +34,20 @@ AUDIENCE = "remit"
 ISSUER = "remit"
 MAX_LIFETIME = timedelta(hours=24)
 KEY_FILE = "token.key"
+LONGEST_NAME = 200
+SCOPES = {
+    "read": "read every entity",
+    "read:ENTITY": "read one entity",
+    "policy": "administer policies",
+}
+"""A token without a scope reads every entity, and administers no policy: that must be stated."""
 
 # Spelled out for signing and for verifying: a token never chooses how it is checked.
 _ALGORITHMS = ["HS256"]
 _LEAST_KEY_BYTES = 32
 _LONGEST_TOKEN = 4_096
-_LONGEST_NAME = 200
+_SCOPE = re.compile(r"read(:[A-Za-z_][A-Za-z0-9_]*)?|policy")
+_AGENT = "agent"  # the one `sub_type` there is; without it the subject is a user
 _LEEWAY = 5  # seconds by which two machines' clocks may differ
 
 _REGISTRY = jwt.JWTClaimsRegistry(
@@ -56,12 +68,13 @@ class InvalidTokenError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a good token says."""
+    """What a good token says: a user, an agent, or both; `scopes` is None when it has no limit."""
 
     tenant: str
-    user: str
+    user: str | None
     agent: str | None
     purpose: str | None
+    scopes: frozenset[str] | None
     token_id: str
     expires_at: datetime
 
@@ -81,33 +94,52 @@ class Tokens:
         self,
         *,
         tenant: str,
-        user: str,
+        user: str | None = None,
         agent: str | None = None,
         purpose: str | None = None,
+        scopes: Iterable[str] | None = None,
         lifetime: timedelta = timedelta(hours=1),
     ) -> str:
-        """A token for a user, or for an agent that acts for them; good for up to `MAX_LIFETIME`."""
+        """A token for a user, for an agent that acts for them, or for an agent on its own; good
+        for up to `MAX_LIFETIME`, and limited to `scopes` (see `SCOPES`) where they are given.
+
+        Raises InvalidRequest for what `verify` would refuse.
+        """
         if not timedelta(0) < lifetime <= MAX_LIFETIME:
             hours = MAX_LIFETIME // timedelta(hours=1)
             raise InvalidRequest(f"A token is good for between a moment and {hours} hours.")
-        for what, name in (("tenant", tenant), ("user", user), ("agent", agent)):
-            if name is not None and not 0 < len(name) <= _LONGEST_NAME:
-                raise InvalidRequest(f"The {what} needs a name of 1 to {_LONGEST_NAME} letters.")
+        if user is None and agent is None:
+            raise InvalidRequest("A token needs a user, an agent, or both.")
+        named = {"tenant": tenant, "user": user, "agent": agent, "purpose": purpose}
+        for what, name in named.items():
+            if name is not None and not is_name(name):
+                letters = f"1 to {LONGEST_NAME} printable letters"
+                raise InvalidRequest(f"The {what} needs a name of {letters}.")
         now = int(datetime.now(UTC).timestamp())
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "sub": user,
+            "sub": agent if user is None else user,
             "tenant": tenant,
             "iat": now,
             "exp": now + int(lifetime.total_seconds()),
             "jti": secrets.token_urlsafe(12),
         }
-        if agent is not None:
+        if user is None:
+            claims["sub_type"] = _AGENT
+        elif agent is not None:
             claims["act"] = {"sub": agent}
         if purpose is not None:
             claims["purpose"] = purpose
-        return jwt.encode({"alg": _ALGORITHMS[0]}, claims, self._key, algorithms=_ALGORITHMS)
+        if scopes is not None:
+            claims["scope"] = " ".join(sorted(_checked_scopes(scopes)))
+        token = jwt.encode({"alg": _ALGORITHMS[0]}, claims, self._key, algorithms=_ALGORITHMS)
+        if len(token) > _LONGEST_TOKEN:
+            raise InvalidRequest(
+                f"The token would have {len(token):,} letters, more than the {_LONGEST_TOKEN:,}"
+                " that are taken. Shorten the names or name fewer scopes."
+            )
+        return token
 
     def verify(self, token: str) -> Claims:
         """What a token says. Raises InvalidTokenError for anything but a good one of ours."""
@@ -120,14 +152,13 @@ class Tokens:
             raise InvalidTokenError(type(error).__name__) from error
         if claims["exp"] - claims["iat"] > MAX_LIFETIME.total_seconds():
             raise InvalidTokenError("good for longer than allowed")
-        act = claims.get("act")
-        if act is not None and not isinstance(act, dict):
-            raise InvalidTokenError("act is not an object")
+        user, agent = _who(claims)
         return Claims(
             tenant=_name(claims["tenant"]),
-            user=_name(claims["sub"]),
-            agent=_name(act.get("sub")) if act is not None else None,
+            user=user,
+            agent=agent,
             purpose=_name(claims["purpose"]) if "purpose" in claims else None,
+            scopes=_scopes(claims["scope"]) if "scope" in claims else None,
             token_id=_name(claims["jti"]),
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
@@ -161,7 +192,46 @@ def make_key_file(path: Path) -> None:
         file.write(secrets.token_urlsafe(48) + "\n")
 
 
+def is_name(value: object) -> bool:
+    """Whether a token can name somebody so: printable, not empty, and not too long."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
+
+
 def _name(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
+    if not isinstance(value, str) or not is_name(value):
         raise InvalidTokenError("a name is missing, too long, or holds control characters")
     return value
+
+
+def _who(claims: dict[str, Any]) -> tuple[str | None, str | None]:
+    """User and agent. A claim about either that we do not know makes the token no good."""
+    subject = _name(claims["sub"])
+    if "sub_type" in claims:
+        if claims["sub_type"] != _AGENT or "act" in claims:
+            raise InvalidTokenError("sub_type is not agent, or somebody acts for the agent")
+        return None, subject
+    if "act" not in claims:
+        return subject, None
+    if not isinstance(claims["act"], dict):
+        raise InvalidTokenError("act is not an object")
+    return subject, _name(claims["act"].get("sub"))
+
+
+def _scopes(value: object) -> frozenset[str]:
+    if not isinstance(value, str):
+        raise InvalidTokenError("scope is not a text")
+    try:
+        return _checked_scopes(value.split(" "))
+    except InvalidRequest as error:
+        raise InvalidTokenError("scope holds an unknown word") from error
+
+
+def _checked_scopes(words: Iterable[str]) -> frozenset[str]:
+    scopes = frozenset(words)
+    known = ", ".join(f"{word} ({meaning})" for word, meaning in SCOPES.items())
+    if not scopes:
+        raise InvalidRequest(f"A scope without a word would allow nothing. Known are {known}.")
+    for word in sorted(scopes):
+        if not _SCOPE.fullmatch(word):
+            raise InvalidRequest(f"There is no scope {word!r}. Known are {known}.")
+    return scopes

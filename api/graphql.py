@@ -20,8 +20,8 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from api.errors import INVALID_REQUEST
 from api.limits import public_error
 from api.services import Services
-from index.errors import InvalidRequest
-from semantic_layer import Context, Question
+from index.errors import InvalidRequest, NotPermitted
+from semantic_layer import Context, Question, View
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 
@@ -53,7 +53,8 @@ class Outcome:
 async def execute(services: Services, context: Context, operation: Operation) -> Outcome:
     """Execute an operation for whoever asks; whatever goes wrong is in the outcome."""
     try:
-        result = await services.schema.execute(
+        view = View.of(services.model, context.visibility)
+        result = await services.schemas.of(view).execute(
             operation.query,
             variable_values=operation.variables,
             operation_name=operation.name,
@@ -63,6 +64,8 @@ async def execute(services: Services, context: Context, operation: Operation) ->
         return _refused("The query is empty.")
     except (CannotGetOperationTypeError, InvalidOperationTypeError):
         return _refused("There is no such operation in the query, or no single one to choose.")
+    except NotPermitted as error:  # nothing exists for the caller, so there is no schema
+        return Outcome(data=None, errors=(public_error(GraphQLError("", original_error=error)),))
     return Outcome(
         data=result.data, errors=tuple(public_error(error) for error in result.errors or ())
     )

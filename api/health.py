@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from access_policies import UnusablePolicies
 from api.services import Services
 from index.errors import RemitError
 
@@ -31,6 +32,16 @@ class Readiness:
         try:
             async with asyncio.timeout(_SECONDS), database.reading(tenant) as connection:
                 await connection.execute(text("SELECT 1"))
+                in_force = await self._services.policies.of(connection, tenant)
+        except UnusablePolicies:
+            return JSONResponse({"status": "unavailable", "missing": "policies"}, 503)
         except (RemitError, SQLAlchemyError, TimeoutError):
             return JSONResponse({"status": "unavailable", "missing": "database"}, 503)
-        return JSONResponse({"status": "ready", "policies": self._services.snapshot.version[:12]})
+        return JSONResponse(
+            {
+                "status": "ready",
+                "policies": in_force.snapshot.version[:12],
+                # Answers withheld since the start, as SQL and Casbin differed; the log says why.
+                "disagreements": self._services.reader.disagreements,
+            }
+        )

@@ -32,7 +32,7 @@ from api.graphql import Operation, execute
 from api.services import Services
 from api.settings import Settings
 from index.errors import InvalidRequest
-from semantic_layer import Context, describe
+from semantic_layer import Context, View, describe
 
 MAX_BODY_BYTES = 256 * 1024
 _LONGEST_REQUEST = 500
@@ -165,7 +165,8 @@ class _Call:
                 return await self._query(self._text("graphql"))
             case _:
                 name = self._text("name") if "name" in self._arguments else None
-                return _result(describe(self._services.model, name))
+                model = self._services.model
+                return _result(describe(View.of(model, self._context.visibility).part(model), name))
 
     async def _ask(self, request: str) -> CallToolResult:
         if len(request) > _LONGEST_REQUEST:

@@ -129,7 +129,7 @@ class Gate:
         try:
             claims = self._services.verify(_bearer_token(scope))
             context = await self._services.context(
-                claims.tenant, claims.user, claims.agent, claims.purpose
+                claims.tenant, claims.user, claims.agent, claims.purpose, claims.scopes
             )
         except (InvalidTokenError, UnknownTenantError, InvalidValue) as error:
             _log.info("refused: %s", type(error).__name__)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import strawberry
-
-from access_policies import Principal, Snapshot, load_policies
+from access_policies import PoliciesInForce, read_directory
 from api.auth import Claims, InvalidTokenError, Tokens, load_tokens
 from api.directory import find_principal
+from api.hash_key import load_hash_key
 from api.limits import limits
 from api.settings import Settings
 from index.database import Database
@@ -20,7 +19,7 @@ from index.embedded import embedded_database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
 from ingestion import LiveSources, Source, load_sources
-from semantic_layer import SHIPPED_MODEL, Context, Model, Reader, Resolver, build_schema, load_model
+from semantic_layer import SHIPPED_MODEL, Context, Model, Reader, Resolver, Schemas, load_model
 
 POSTGRES_FOLDER = "postgres"
 
@@ -33,36 +32,48 @@ class Services:
     database: Database
     model: Model
     tables: EntityTables
-    snapshot: Snapshot
+    policies: PoliciesInForce
+    starting: Mapping[str, str]  # the policy documents of a tenant that has published none
     sources: tuple[Source, ...]
     live: LiveSources
     reader: Reader
-    schema: strawberry.Schema
+    schemas: Schemas
     resolver: Resolver
     tokens: Tokens | None  # none in commands that nobody reaches over the network
 
     async def context(
-        self, tenant: str, user: str, agent: str | None = None, purpose: str | None = None
+        self,
+        tenant: str,
+        user: str | None,
+        agent: str | None = None,
+        purpose: str | None = None,
+        scopes: frozenset[str] | None = None,
     ) -> Context:
-        """Who asks, under the policies in force, now. Raises UnknownTenantError."""
-        principal = await find_principal(
-            self.database,
-            self.model.callers,
-            tenant_id=tenant,
-            user=user,
-            agent=agent,
-            purpose=purpose,
+        """Who asks, under the policies in force, now; read in one transaction, so that a request
+        never mixes versions. Raises UnknownTenantError, and Unavailable for unusable policies."""
+        async with self.database.reading(tenant) as connection:
+            principal = await find_principal(
+                connection,
+                self.model.callers,
+                tenant_id=tenant,
+                user=user,
+                agent=agent,
+                purpose=purpose,
+                scopes=scopes,
+            )
+            in_force = await self.policies.of(connection, tenant)
+        return Context(
+            principal=principal,
+            snapshot=in_force.snapshot,
+            candidate=in_force.candidate,
+            now=datetime.now(UTC),
         )
-        return self.context_of(principal)
 
     def verify(self, token: str) -> Claims:
         """What a token says. Raises InvalidTokenError."""
         if self.tokens is None:
             raise InvalidTokenError("these services take no tokens")
         return self.tokens.verify(token)
-
-    def context_of(self, principal: Principal) -> Context:
-        return Context(principal=principal, snapshot=self.snapshot, now=datetime.now(UTC))
 
     async def close(self) -> None:
         """Wait for live reads under way and let go of all connections."""
@@ -93,27 +104,26 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
     logging.getLogger("strawberry.execution").disabled = True
     model = open_model(settings)
     tables = EntityTables(model.specs)
-    policies = load_policies(settings.required_path("policies"), model.specs, model.callers)
-    if not policies.policies:
-        raise ConfigurationError(
-            f"{settings.policies} holds no policy, so nobody would see anything. Expected a YAML"
-            " file for each entity; docs/write-a-policy.md shows how to write one."
-        )
+    starting = open_policies(settings)
+    policies = PoliciesInForce(
+        model.specs, model.callers, starting=starting, hash_key=load_hash_key(settings)
+    )
     sources = open_sources(settings, model)
     live = LiveSources(database, tables, model, sources)
-    reader = Reader(database, model, tables, live)
-    schema = build_schema(model, limits())
+    reader = Reader(database, model, tables, live, recheck=settings.recheck)
+    schemas = Schemas(model, limits())
     return Services(
         settings=settings,
         database=database,
         model=model,
         tables=tables,
-        snapshot=Snapshot(policies),
+        policies=policies,
+        starting=starting,
         sources=sources,
         live=live,
         reader=reader,
-        schema=schema,
-        resolver=Resolver(model, schema, reader),
+        schemas=schemas,
+        resolver=Resolver(schemas, reader),
         tokens=load_tokens(settings) if serving else None,
     )
 
@@ -121,6 +131,20 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
 def open_model(settings: Settings) -> Model:
     """The configured business model, or the shipped one."""
     return load_model(settings.model or SHIPPED_MODEL)
+
+
+def open_policies(settings: Settings) -> Mapping[str, str]:
+    """The documents that are in force until a tenant publishes its own; none when no folder is
+    named, and then nobody sees anything until one does."""
+    if settings.policies is None:
+        return {}
+    documents = read_directory(settings.required_path("policies"))
+    if not documents:
+        raise ConfigurationError(
+            f"{settings.policies} holds no policy, so nobody would see anything. Expected a YAML"
+            " file for each entity; docs/write-a-policy.md shows how to write one."
+        )
+    return documents
 
 
 def open_sources(settings: Settings, model: Model) -> tuple[Source, ...]:

@@ -37,11 +37,14 @@ class Settings(BaseSettings):
     query_database_url: SecretStr | None = None  # a login that can do no more than read
 
     model: Path | None = None  # none: the shipped one
-    policies: Path | None = None
+    policies: Path | None = None  # in force until the first version is published
     sources: Path | None = None
 
     token_key: SecretStr | None = None
     token_key_file: Path | None = None
+    hash_key: SecretStr | None = None  # for masks that hash; another key gives other hashes
+    hash_key_file: Path | None = None
+    recheck: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of reads put before Casbin; 1: all
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080

@@ -22,7 +22,7 @@ from index.database import Database
 from index.embedded import embedded_database
 from index.entity_tables import EntityTables, apply
 from index.migrations import migrate
-from semantic_layer import Asked, Context, Model, Reader, Resolver, build_schema, load_model
+from semantic_layer import Asked, Context, Model, Reader, Resolver, Schemas, load_model
 
 DEMO_POLICIES = Path(__file__).resolve().parent.parent / "examples/demo/policies"
 SYNC_SCALE = float(os.environ.get("REMIT_BENCH_SCALE", "5"))
@@ -53,7 +53,7 @@ async def _nested(database: Database, model: Model) -> list[Line]:
 async def _25_tickets(database: Database, model: Model) -> Asked:
     """The answer to "tickets" of the company that the sync loaded: a page of 25."""
     reader = Reader(database, model, EntityTables(model.specs))
-    resolver = Resolver(model, build_schema(model), reader)
+    resolver = Resolver(Schemas(model), reader)
     principal = Principal.create(
         tenant="sync-bench",
         user="maya",

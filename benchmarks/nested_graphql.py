@@ -66,7 +66,7 @@ async def measure(database: Database, model: Model, policies: Path) -> list[Line
     """Fill the database and time both ways."""
     tables = EntityTables(model.specs)
     _fill(database, tables, model)
-    schema = build_schema(model, limits())
+    schema = build_schema(model, extensions=limits())
     reader = Reader(database, model, tables)
     snapshot = Snapshot(load_policies(policies, model.specs, model.callers))
     principal = Principal.create(

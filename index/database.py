@@ -82,12 +82,20 @@ class Database:
             raise _unavailable(error) from error
 
     @asynccontextmanager
-    async def reading(self, tenant: str) -> AsyncIterator[AsyncConnection]:
-        """One read-only transaction that can see the rows of `tenant` and no others."""
+    async def reading(
+        self, tenant: str, *, repeatable: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
+        """One read-only transaction that can see the rows of `tenant` and no others.
+
+        With `repeatable` all its statements see the database as it was at the first of them.
+        """
         try:
-            async with self.reader.begin() as connection:
-                await connection.execute(_SET_TENANT, {"tenant": tenant})
-                yield connection
+            async with self.reader.connect() as connection:
+                if repeatable:
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
+                async with connection.begin():
+                    await connection.execute(_SET_TENANT, {"tenant": tenant})
+                    yield connection
         except OperationalError as error:
             raise _unavailable(error) from error
 

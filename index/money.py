@@ -25,6 +25,12 @@ def to_minor(amount: Decimal, currency: str) -> int:
     return int(amount.scaleb(decimals(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
+def minor_per_unit(currency: ColumnElement[str]) -> ColumnElement[int]:
+    """How many minor units make one major unit, computed in SQL: 100 for EUR, 1 for JPY."""
+    branches = [(currency.in_(codes), 10**places) for places, codes in _DECIMALS.items()]
+    return case(*branches, else_=100)
+
+
 def major_text(minor: ColumnElement[int], currency: ColumnElement[str]) -> ColumnElement[str]:
     """The amount in major units as text with exactly the currency's decimals, computed in SQL."""
     amount = cast(minor, Numeric)

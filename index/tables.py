@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ForeignKeyConstraint,
+    Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -117,4 +120,83 @@ directory = Table(
     Column("kind", Text, primary_key=True, comment="user or agent"),
     Column("name", Text, primary_key=True),
     Column("attributes", JSONB, nullable=False, comment="what policies may ask about the caller"),
+)
+
+policy_version = Table(
+    "policy_version",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False, comment="1, 2, 3 … a tenant"),
+    Column("parent", Integer, comment="the version that it was made from"),
+    Column("documents", JSONB, nullable=False, comment="YAML texts by file name"),
+    Column("hash", Text, nullable=False, comment="of the documents: equal when they are equal"),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+    ForeignKeyConstraint(
+        ["tenant_id", "parent"], ["policy_version.tenant_id", "policy_version.version"]
+    ),
+    comment="never changed: a trigger refuses it",
+)
+
+policy_event = Table(
+    "policy_event",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("event_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False, comment="drafted, tested, approved, published …"),
+    Column("actor", Text, nullable=False),
+    moment("at", nullable=False, server_default=text("now()")),
+    Column("reason", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False, comment="what the step found: tests, preview, proof"),
+    ForeignKeyConstraint(
+        ["tenant_id", "version"], ["policy_version.tenant_id", "policy_version.version"]
+    ),
+    Index(None, "tenant_id", "version"),
+    comment="never changed: a trigger refuses it",
+)
+
+policy_in_force = Table(
+    "policy_in_force",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    moment("published_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(
+        ["tenant_id", "version"], ["policy_version.tenant_id", "policy_version.version"]
+    ),
+)
+
+policy_shadow = Table(
+    "policy_shadow",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("version", Integer, nullable=False, comment="tried beside the one in force"),
+    Column("started_by", Text, nullable=False),
+    moment("started_at", nullable=False, server_default=text("now()")),
+    moment("expires_at", nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "version"], ["policy_version.tenant_id", "policy_version.version"]
+    ),
+)
+
+policy_shadow_difference = Table(
+    "policy_shadow_difference",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("entity", Text, primary_key=True),
+    Column("row_id", Uuid, primary_key=True),
+    Column("change", Text, primary_key=True, comment="gained, lost, masked or unmasked"),
+    Column("field", Text, primary_key=True, server_default="", comment="of a mask, else empty"),
+    Column("user_name", Text, primary_key=True, comment="empty for an agent on its own"),
+    Column("agent_name", Text, primary_key=True, server_default="", comment="empty for no agent"),
+    Column("seen", BigInteger, nullable=False, comment="how often"),
+    moment("first_at", nullable=False),
+    moment("last_at", nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "version"], ["policy_version.tenant_id", "policy_version.version"]
+    ),
 )

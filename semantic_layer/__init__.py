@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from semantic_layer.context import Context
 from semantic_layer.describe import describe
 from semantic_layer.freshness import Failure, LiveReader, Wanted
 from semantic_layer.identity import resolve_customers
 from semantic_layer.model import SHIPPED_MODEL, Entity, Model, Segment, load_model
 from semantic_layer.query import Listing, Lookup, Root
-from semantic_layer.reader import Answer, Context, Reader
+from semantic_layer.reader import Answer, Reader
 from semantic_layer.resolver import Asked, Option, Resolver
-from semantic_layer.schema import build_schema
+from semantic_layer.schema import Schemas, build_schema
+from semantic_layer.shadow import DifferenceSink, Shadow
 from semantic_layer.splice import Ambiguous, Question
+from semantic_layer.view import View
 
 __all__ = [
     "SHIPPED_MODEL",
@@ -18,6 +21,7 @@ __all__ = [
     "Answer",
     "Asked",
     "Context",
+    "DifferenceSink",
     "Entity",
     "Failure",
     "Listing",
@@ -29,7 +33,10 @@ __all__ = [
     "Reader",
     "Resolver",
     "Root",
+    "Schemas",
     "Segment",
+    "Shadow",
+    "View",
     "Wanted",
     "build_schema",
     "describe",

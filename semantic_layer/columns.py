@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from access_policies import Visibility
-from index.predicate import attributes
+from index.predicate import any_rows, attributes
 from index.specs import EntitySpec
 from semantic_layer.query import Composite, Many, One, Order, Output
 
@@ -42,7 +42,14 @@ def _of_output(spec: EntitySpec, visibility: Visibility, output: Output) -> Iter
 
 def _of_mask(spec: EntitySpec, visibility: Visibility, field: str) -> Iterator[str]:
     mask = visibility.masks.get(field)
-    if mask is not None:
-        for path in sorted(attributes(mask.hide) | attributes(mask.partial)):
-            # What is one hop away is joined by the key of the relation.
-            yield path[0] if len(path) == 1 else spec.relations[path[0]].column
+    for _, applies in mask.levels if mask is not None else ():
+        for path in sorted(attributes(applies)):
+            yield path[0] if len(path) == 1 else _key(spec, path[0])
+        for each in any_rows(applies):
+            yield _key(spec, each.path[0])
+
+
+def _key(spec: EntitySpec, relation: str) -> str:
+    """The column by which the rows behind a relation are joined."""
+    found = spec.relations[relation]
+    return found.column if found.kind == "one" else "id"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
@@ -32,12 +32,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 from sqlalchemy.sql.elements import Grouping
 
-from access_policies import Visibility
+from access_policies import Mask, Visibility
 from index.entity_tables import EntityTables
-from index.money import major_text
-from index.predicate import attributes
+from index.money import major_text, minor_per_unit
+from index.predicate import every_attribute
 from index.specs import EntitySpec, FieldType, RelationSpec
-from index.tables import identity_link
 from semantic_layer.columns import needed_columns
 from semantic_layer.freshness import Failure
 from semantic_layer.json_sql import EMPTY_LIST, json_object, json_text
@@ -45,6 +44,7 @@ from semantic_layer.model import Model
 from semantic_layer.name_fit import NameFit, name_fit
 from semantic_layer.names import camel, type_name
 from semantic_layer.paging import after, cursor, read_cursor, sort_keys
+from semantic_layer.place import Frame, Tie, tie_between
 from semantic_layer.provenance import as_of, provenance
 from semantic_layer.query import (
     Composite,
@@ -58,7 +58,7 @@ from semantic_layer.query import (
     Root,
     Scalar,
 )
-from semantic_layer.scope import Frame, Scope, Tie
+from semantic_layer.scope import Scope
 
 _PLACE = "place on the page"  # a column that no field can be named like
 
@@ -92,45 +92,19 @@ class Compiler:
         row = select(*scope.table.c, as_of(scope.table).label("as_of"))
         return row.select_from(scope.source).where(chosen, *scope.conditions)
 
-    def facts(
-        self, entity: str, chosen: Callable[[FromClause], ColumnElement[bool]]
-    ) -> Select[Any]:
-        """The visible rows that `chosen` picks, with all that a policy may ask of them.
-
-        Own fields come as `FIELD`, those one hop away as `RELATION.FIELD`, all unmasked: this is to
-        decide about the rows, never for an answer.
-        """
-        scope = self.scope(entity)
-        columns = policy_facts(scope, self.model)
-        conditions = (chosen(scope.table), *scope.conditions)
-        return select(*columns).select_from(scope.source).where(*conditions)
-
-    def child_facts(self, parent: str, parent_id: UUID, child: Many) -> Select[Any]:
-        """`facts` of the rows that a to-many relation shows below one row."""
-        here, there = self.scope(parent), self.scope(child.listing.entity)
-        there.tie(self._tie(self.model[parent].spec.relations[child.relation], here, there))
-        columns = policy_facts(there, self.model)
-        rows = select(*columns).select_from(there.source, here.table)
-        below = (here.table.c.tenant_id == self.tenant, here.table.c.id == parent_id)
-        return rows.where(*there.conditions, *below)
-
-    def unrestricted_facts(self, entity: str, row_id: UUID) -> Select[Any]:
-        """`facts` of one row whether or not the caller may see it: for `explain` alone."""
-        table = self.tables[entity].alias()
-        scope = self.scope(entity, chosen=table)
-        columns = policy_facts(scope, self.model)
-        found = (table.c.tenant_id == self.tenant, table.c.id == row_id)
-        return (
-            select(*columns).select_from(scope.source).where(*found, table.c.deleted_at.is_(None))
-        )
-
     def scope(self, entity: str, chosen: FromClause | None = None) -> Scope:
         """The rows of an entity that the caller may see, at a new place of the statement."""
         return Scope(self._frame, self.model[entity], self.visibility(entity), chosen=chosen)
 
-    @property
+    @cached_property
     def _frame(self) -> Frame:
-        return Frame(tables=self.tables, tenant=self.tenant, now=self.now)
+        return Frame(self.model.specs, self.tables, self.tenant, self.now, self._visible)
+
+    def _visible(self, entity: str, row: FromClause) -> ColumnElement[bool]:
+        """Whether the caller may see the row that a table of the statement stands for."""
+        scope = self.scope(entity)
+        same = select(scope.table.c.id).select_from(scope.source).where(*scope.conditions)
+        return same.where(scope.table.c.id == row.c.id).correlate(row).exists()
 
     def _cutoff(self, max_age: int | None) -> datetime | None:
         return None if max_age is None else self.now - timedelta(seconds=max_age)
@@ -239,12 +213,18 @@ class Compiler:
         for order in listing.order:
             scope.require_clear(order.field, "sorted")
         for predicate in listing.filters:
-            for path in sorted(attributes(predicate)):
-                scope.require_clear(path[0], "filtered")
+            for path in sorted(every_attribute(predicate)):
+                self._behind(scope.spec, path[:-1]).require_clear(path[-1], "filtered")
             scope.restrict(predicate)
         if tie is not None:
             scope.tie(tie(scope))
         return scope
+
+    def _behind(self, spec: EntitySpec, path: tuple[str, ...]) -> Scope:
+        """The caller's scope of the entity that a path of relations leads to."""
+        for relation in path:
+            spec = self.model.specs[spec.relations[relation].target]
+        return self.scope(spec.name)
 
     def _bare(
         self, output: PageOutput, listing: Listing, tie: Callable[[Scope], Tie] | None
@@ -316,21 +296,7 @@ class Compiler:
         return found.correlate(scope.table).scalar_subquery()
 
     def _tie(self, relation: RelationSpec, here: Scope, there: Scope) -> Tie:
-        one = relation.kind == "one"
-        near = here.table.c[relation.column if one else "id"]
-        far = there.table.c["id" if one else relation.column]
-        if not relation.through_identity:
-            return Tie(here.table, far == near)
-        links = identity_link.alias()
-        account, customer = (near, far) if one else (far, near)
-        ours = and_(links.c.tenant_id == self.tenant, links.c.member_id == account)
-        theirs = links.c.customer_id == customer
-        # The join may only name the inner table; what names the outer row goes to the condition.
-        return (
-            Tie(here.table, ours, through=links, through_on=theirs)
-            if one
-            else Tie(here.table, theirs, through=links, through_on=ours)
-        )
+        return tie_between(relation, here.table, there.table, self.tenant)
 
     def _scalar(self, scope: Scope, output: Scalar) -> ColumnElement[Any]:
         if output.kind == "type_name":
@@ -340,7 +306,10 @@ class Compiler:
         if output.kind == "hidden_fields":
             return self._hidden_fields(scope)
         if output.kind == "raw":
-            return scope.masked(output.name, scope.table.c[f"{output.name}_raw"])
+            # The source's own spelling would undo whatever a mask leaves of the value.
+            return scope.masked(
+                output.name, scope.table.c[f"{output.name}_raw"], shown=lambda _mask: null()
+            )
         value = scope.masked(output.name, scope.table.c[output.name])
         # A decimal goes out as text, because JSON numbers lose digits on the way.
         is_decimal = scope.entity.spec.fields[output.name].type is FieldType.DECIMAL
@@ -349,14 +318,21 @@ class Compiler:
     def _money(self, scope: Scope, output: Composite) -> ColumnElement[Any]:
         minor = scope.table.c[f"{output.name}_minor"]
         currency = scope.table.c[f"{output.name}_currency"]
-        described = {
-            "amountMinor": minor,
-            "currency": currency,
-            "amount": major_text(minor, currency),
-            "__typename": json_text("Money"),
-        }
-        money = json_object([(key, described[part]) for key, part in output.parts])
-        return scope.masked(output.name, case((minor.is_not(None), money), else_=null()))
+
+        def money(amount: ColumnElement[Any]) -> ColumnElement[Any]:
+            described = {
+                "amountMinor": amount,
+                "currency": currency,
+                "amount": major_text(amount, currency),
+                "__typename": json_text("Money"),
+            }
+            parts = json_object([(key, described[part]) for key, part in output.parts])
+            return case((amount.is_not(None), parts), else_=null())
+
+        def shown(mask: Mask) -> ColumnElement[Any]:
+            return money(mask.money_sql(minor, minor_per_unit(currency)))
+
+        return scope.masked(output.name, money(minor), shown)
 
     def _hidden_fields(self, scope: Scope) -> ColumnElement[Any]:
         if not scope.visibility.masks:
@@ -366,19 +342,3 @@ class Compiler:
             for name in sorted(scope.visibility.masks)
         ]
         return func.to_json(func.array_remove(array(names), cast(null(), Text)))
-
-
-def askable(spec: EntitySpec) -> list[str]:
-    """The fields that predicates may use: all but money."""
-    return [name for name, field in spec.fields.items() if field.type is not FieldType.MONEY]
-
-
-def policy_facts(scope: Scope, model: Model) -> list[ColumnElement[Any]]:
-    """A column for each thing that a policy may ask of a row, and `id` and `RELATION.id`."""
-    entity = scope.entity.spec
-    paths: list[tuple[str, ...]] = [(name,) for name in askable(entity)]
-    for relation in entity.relations.values():
-        if relation.kind == "one":
-            target = model[relation.target].spec
-            paths += [(relation.name, name) for name in ("id", *askable(target))]
-    return [scope.table.c.id, *(scope.column(path).label(".".join(path)) for path in paths)]

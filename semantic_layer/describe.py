@@ -8,6 +8,7 @@ from index.errors import InvalidRequest
 from index.specs import FieldType
 from semantic_layer.model import Entity, Model
 from semantic_layer.names import camel, pascal, type_name
+from semantic_layer.view import found_by_name
 
 _TYPES = {
     FieldType.TEXT: "",
@@ -22,7 +23,10 @@ _TYPES = {
 
 
 def describe(model: Model, name: str | None = None) -> str:
-    """One line an entity, or with a name (singular or plural, any case) all about that entity."""
+    """One line an entity, or with a name (singular or plural, any case) all about that entity.
+
+    `model` is the part that exists for whoever asks: all of it is told.
+    """
     if name is None:
         return "\n".join(_overview(model))
     wanted = name.strip().casefold()
@@ -39,9 +43,14 @@ def _overview(model: Model) -> Iterator[str]:
         segments = f" [{', '.join(entity.segments)}]" if entity.segments else ""
         inside = f" (within {entity.within})" if entity.within else ""
         yield f"{camel(entity.plural)}{segments}{inside}: {entity.description}"
+    by_name = [
+        f"{camel(entity.name)}(name|id, maxAge)"
+        for entity in model.entities.values()
+        if found_by_name(entity)
+    ]
     yield (
         "Lists: PLURAL(segment, where, orderBy, first, after){totalCount nodes{…} pageInfo{…}}."
-        " One: customer(name|id, maxAge), ENTITY(id, maxAge). describe(NAME) tells fields."
+        f" One: {', '.join([*by_name, 'ENTITY(id, maxAge)'])}. describe(NAME) tells fields."
     )
 
 

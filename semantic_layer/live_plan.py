@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from index.specs import RelationSpec
+from index.specs import EntitySpec, RelationSpec
 from index.tables import identity_link, stream_state
 from semantic_layer.compiler import Compiler
 from semantic_layer.freshness import Wanted
@@ -54,9 +54,7 @@ class LivePlan:
             return [*await self._members(connection, [row["id"]], cutoff), *found]
         if lookup.max_age is not None and row["as_of"] < cutoff:
             found.append(Wanted(row["source"], entity.name, row["remote_id"]))
-        for hop in sorted(self._compiler.visibility(entity.name).hops):
-            found += await self._hop(connection, entity.spec.relations[hop], row, cutoff)
-        return found
+        return [*found, *await self._parents(connection, entity.spec, row["id"], cutoff)]
 
     async def _lists(
         self,
@@ -80,25 +78,42 @@ class LivePlan:
             if parent.source not in fresh
         ]
 
-    async def _hop(
+    async def _parents(
+        self, connection: AsyncConnection, spec: EntitySpec, row_id: UUID, cutoff: datetime
+    ) -> list[Wanted]:
+        """The rows behind relations that the verdict hangs on."""
+        found: list[Wanted] = []
+        hops = self._compiler.visibility(spec.name).hops
+        ends: dict[tuple[str, ...], tuple[EntitySpec, list[UUID]]] = {(): (spec, [row_id])}
+        for path in sorted({hop[:length] for hop in hops for length in range(1, len(hop) + 1)}):
+            near, ids = ends[path[:-1]]
+            relation = near.relations[path[-1]]
+            target = self._compiler.model[relation.target].spec
+            ids = await self._targets(connection, near, relation, ids)
+            ends[path] = (target, ids)
+            if target.resolved:
+                found += await self._members(connection, ids, cutoff)
+            else:
+                found += await self._rows(connection, target.name, ids, cutoff)
+        return found
+
+    async def _targets(
         self,
         connection: AsyncConnection,
+        spec: EntitySpec,
         relation: RelationSpec,
-        row: dict[str, Any],
-        cutoff: datetime,
-    ) -> list[Wanted]:
-        """The row that the verdict hangs on."""
-        key = row[relation.column]
-        if key is None:
-            return []
+        ids: Collection[UUID],
+    ) -> list[UUID]:
+        """The ids of the rows that a relation to one leads to."""
+        table = self._compiler.tables[spec.name]
+        ours = (table.c.tenant_id == self._compiler.tenant, table.c.id.in_(ids))
+        keys = select(table.c[relation.column]).where(*ours)
         if relation.through_identity:
-            customers = select(identity_link.c.customer_id).where(
+            keys = select(identity_link.c.customer_id).where(
                 identity_link.c.tenant_id == self._compiler.tenant,
-                identity_link.c.member_id == key,
+                identity_link.c.member_id.in_(keys),
             )
-            ids = list((await connection.execute(customers)).scalars())
-            return await self._members(connection, ids, cutoff)
-        return await self._rows(connection, relation.target, [key], cutoff)
+        return [key for key in (await connection.execute(keys)).scalars() if key is not None]
 
     async def _members(
         self, connection: AsyncConnection, customers: Collection[UUID], cutoff: datetime | None

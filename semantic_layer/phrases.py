@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from semantic_layer.model import Entity, Model, Segment
+from semantic_layer.view import found_by_name
 
 # Words that carry no meaning of their own here. A word that is in none of the lists is part of a
 # name, or not understood; it is never passed over.
@@ -44,11 +45,15 @@ class Reading:
 
 
 class Vocabulary:
-    """What the words of the model are, and how a request is made of them."""
+    """What the words of the model are, and how a request is made of them.
+
+    `model` is the part that exists for whoever asks: words for the rest mean nothing to them.
+    """
 
     def __init__(self, model: Model) -> None:
         self._entities = [e for e in model.entities.values() if e.within is None]
-        self._customer = next(e for e in self._entities if e.resolved_from is not None)
+        # None when no customer can be asked for by name: then no words are read as one.
+        self._customer = next((e for e in self._entities if found_by_name(e)), None)
         self._names = {
             words: entity for entity in self._entities for words in _entity_words(entity)
         }
@@ -69,6 +74,19 @@ class Vocabulary:
         known = {word for names in self._names for word in names}
         left = [word for word in words if _plain(word) not in known | _FILLERS]
         return " ".join(left) or text.strip()
+
+    def sample(self) -> Reading:
+        """A request that would be understood, with as much in it as can be."""
+        readings = [
+            Reading(
+                entity,
+                tuple(entity.segments.values())[:1],
+                "Acme" if self._belongs_to_customers(entity, ()) else None,
+            )
+            for entity in self._entities
+            if entity is not self._customer or len(self._entities) == 1
+        ]
+        return max(readings, key=lambda each: (each.customer is not None, bool(each.segments)))
 
     def examples(self, unknown: str) -> list[str]:
         """Requests that would be understood, near to words that were not."""
@@ -95,7 +113,7 @@ class Vocabulary:
         left = ["and" if at in taken else word for at, word in enumerate(words)]
         for start, end, entity in chosen:
             yield entity, (left[:start], left[end:])
-        if not places and words:
+        if not places and words and self._customer is not None:
             # A bare name: "Acme".
             yield self._customer, (words, ())
 
@@ -120,6 +138,8 @@ class Vocabulary:
     def _belongs_to_customers(self, entity: Entity, segments: Sequence[Segment]) -> bool:
         """Whether a customer's name can go with the entity: one customer has no segments, and our
         own users belong to none."""
+        if self._customer is None:
+            return False
         if entity is self._customer:
             return not segments
         relations = self._customer.spec.relations.values()
@@ -127,7 +147,9 @@ class Vocabulary:
 
     def _name(self, words: Sequence[str]) -> str:
         """What is left when fillers are taken off both ends is a customer's name."""
-        customer = {word for names in _entity_words(self._customer) for word in names}
+        entity = self._customer
+        names = _entity_words(entity) if entity is not None else ()
+        customer = {word for name in names for word in name}
         kept = list(words)
         while kept and _plain(kept[0]) in _FILLERS | customer:
             kept.pop(0)

@@ -3,50 +3,38 @@
 context (who asks, under which snapshot, when) + roots (what is asked)
     → live reads, where an age was asked for that the index does not have
     → one SQL statement with policy at every level
+    → where it was read live, and by chance, each of its rows before Casbin as well
     → JSON, which nobody takes apart again
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from access_policies import Explanation, Principal, Snapshot, Visibility, explain
+from access_policies import Explanation, explain
 from index.database import Database
 from index.entity_tables import EntityTables
-from index.errors import InvalidRequest, Unavailable
+from index.errors import ConfigurationError, InvalidRequest
 from semantic_layer.compiler import Compiler
+from semantic_layer.confirm import Unconfirmed, confirm
+from semantic_layer.context import Context
+from semantic_layer.facts import Facts
 from semantic_layer.freshness import Failure, LiveReader
 from semantic_layer.live_plan import LivePlan
 from semantic_layer.model import Model
 from semantic_layer.query import Lookup, Root, children
 from semantic_layer.selection import check_max_age
-
-log = logging.getLogger(__name__)
+from semantic_layer.shadow import Shadow
 
 # A live read may show a row to belong elsewhere, whose verdict hangs on yet another row.
 _ROUNDS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """Who asks, under which policies, and the moment that `now` means throughout the request."""
-
-    principal: Principal
-    snapshot: Snapshot
-    now: datetime
-
-    def visibility(self, entity: str) -> Visibility:
-        """What the caller may see of an entity."""
-        return self.snapshot.visibility(self.principal, entity)
 
 
 @dataclass(frozen=True)
@@ -66,12 +54,32 @@ class Reader:
     """Answers questions from the index, and from the sources where that is not fresh enough."""
 
     def __init__(
-        self, database: Database, model: Model, tables: EntityTables, live: LiveReader | None = None
+        self,
+        database: Database,
+        model: Model,
+        tables: EntityTables,
+        live: LiveReader | None = None,
+        *,
+        recheck: float = 0,
+        chance: Random | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
+        """`recheck` is the share of reads, from 0 to 1, whose rows are put before Casbin too; reads
+        that had to be fresh always are. `chance` draws them, by default so that nobody can guess.
+        """
+        if not 0 <= recheck <= 1:
+            raise ConfigurationError(
+                f"The share of reads to confirm is {recheck}; it must be from 0 (none but fresh"
+                " reads) to 1 (every read)."
+            )
         self.database = database
         self.model = model
         self.tables = tables
         self.live = live
+        self.shadow = shadow
+        self.disagreements = 0  # answers withheld because SQL and Casbin differed
+        self._recheck = recheck
+        self._chance = chance or SystemRandom()
 
     async def read(self, context: Context, roots: Sequence[Root]) -> tuple[Answer, ...]:
         """Answer each root, in order. Raises RemitError with a text that the caller may see."""
@@ -79,9 +87,17 @@ class Reader:
             return ()
         check_max_age(roots)
         failures = await self._refresh(context, roots)
-        statement = self._compiler(context, failures).statement(roots)
-        async with self.database.reading(context.principal.tenant) as connection:
+        compiler = context.compiler(self.model, self.tables, failures)
+        statement = compiler.statement(roots)
+        confirmed = self._to_confirm(roots)
+        async with self.database.reading(
+            context.principal.tenant, repeatable=bool(confirmed)
+        ) as connection:
             row = (await connection.execute(statement)).one()
+            if confirmed:
+                await self._confirm(connection, compiler, context, confirmed)
+        if self.shadow is not None:
+            self.shadow.note(context, roots)
         return tuple(_answer(*pair) for pair in zip(row[::2], row[1::2], strict=True))
 
     async def explain(self, context: Context, entity: str, row_id: UUID) -> Explanation | None:
@@ -92,31 +108,39 @@ class Reader:
         if entity not in self.model.entities:
             known = ", ".join(sorted(self.model.entities))
             raise InvalidRequest(f"There is no entity {entity!r}; there are {known}.")
-        everything = self._compiler(context, ()).unrestricted_facts(entity, row_id)
+        facts = Facts(context.compiler(self.model, self.tables), context.snapshot.predicates)
         async with self.database.reading(context.principal.tenant) as connection:
-            row = (await connection.execute(everything)).mappings().one_or_none()
-        if row is None:
+            rows = [row async for _, row in facts.of(connection, entity, [row_id])]
+        if not rows:
             return None
-        return explain(context.snapshot, context.principal, entity, as_facts(row), context.now)
+        return explain(context.snapshot, context.principal, entity, rows[0], context.now)
 
-    def _compiler(self, context: Context, failures: Sequence[Failure]) -> Compiler:
-        return Compiler(
-            model=self.model,
-            tables=self.tables,
-            tenant=context.principal.tenant,
-            visibility=context.visibility,
-            now=context.now,
-            failures=failures,
-        )
+    def _to_confirm(self, roots: Sequence[Root]) -> Sequence[Root]:
+        """The roots of which every row is put before Casbin."""
+        if self._chance.random() < self._recheck:
+            return roots
+        return [root for root in roots if _wants_fresh(root)]
+
+    async def _confirm(
+        self,
+        connection: AsyncConnection,
+        compiler: Compiler,
+        context: Context,
+        roots: Sequence[Root],
+    ) -> None:
+        try:
+            await confirm(connection, compiler, context, roots)
+        except Unconfirmed:
+            self.disagreements += 1
+            raise
 
     async def _refresh(self, context: Context, roots: Sequence[Root]) -> Sequence[Failure]:
         """Read live what is older than asked for, as far as the caller sees it in the index."""
-        lookups = [root.ask for root in roots if isinstance(root.ask, Lookup)]
-        lookups = [lookup for lookup in lookups if _wants_fresh(lookup)]
+        fresh = (root.ask for root in roots if _wants_fresh(root))
+        lookups = [ask for ask in fresh if isinstance(ask, Lookup)]
         if not lookups:
             return ()
-        compiler = self._compiler(context, ())
-        plan = LivePlan(compiler, context.now)
+        plan = LivePlan(context.compiler(self.model, self.tables), context.now)
         failures: list[Failure] = []
         asked: set[Any] = set()
         for _ in range(_ROUNDS):
@@ -129,46 +153,7 @@ class Reader:
                 failures += [Failure(w, "Live reads are not set up here.") for w in wanted]
             else:
                 failures += await self.live.refresh(context.principal.tenant, wanted)
-        async with self.database.reading(context.principal.tenant) as connection:
-            for lookup in lookups:
-                await self._decide_again(context, compiler, connection, lookup)
         return failures
-
-    async def _decide_again(
-        self,
-        context: Context,
-        compiler: Compiler,
-        connection: AsyncConnection,
-        lookup: Lookup,
-    ) -> None:
-        """Put each row that was read live before Casbin as well, with its fresh attributes.
-
-        SQL and Casbin are proven to agree; should they ever not, nothing is answered.
-        """
-        row = (await connection.execute(compiler.found(lookup))).mappings().one_or_none()
-        if row is None:
-            return
-        queries = {lookup.entity: compiler.facts(lookup.entity, lambda t: t.c.id == row["id"])}
-        for child in children(lookup.outputs):
-            if child.listing.max_age is not None:
-                queries[child.listing.entity] = compiler.child_facts(
-                    lookup.entity, row["id"], child
-                )
-        for entity, query in queries.items():
-            for facts in (await connection.execute(query)).mappings():
-                if not context.snapshot.decide(
-                    context.principal, entity, as_facts(facts), context.now
-                ):
-                    log.error(
-                        "SQL shows %s %s and Casbin does not, under snapshot %s: answer withheld",
-                        entity,
-                        facts["id"],
-                        context.snapshot.version,
-                    )
-                    raise Unavailable(
-                        "The decision about a row could not be confirmed, so nothing is shown."
-                        " An operator finds the reason in the log."
-                    )
 
 
 def _answer(json: str | None, in_doubt: str | None) -> Answer:
@@ -179,22 +164,9 @@ def _answer(json: str | None, in_doubt: str | None) -> Answer:
     return Answer(None, near=titles) if names["near"] else Answer(None, doubt=titles)
 
 
-def as_facts(row: RowMapping | Mapping[str, Any]) -> dict[str, Any]:
-    """`{"status": …, "customer.region": …}` as policies read it: `{"customer": {"region": …}}`."""
-    facts: dict[str, Any] = {}
-    for name, value in row.items():
-        relation, dot, field = name.partition(".")
-        held = tuple(value) if isinstance(value, list) else value
-        if not dot:
-            facts[name] = held
-        elif row[f"{relation}.id"] is None:
-            facts[relation] = None
-        else:
-            facts.setdefault(relation, {})[field] = held
-    return facts
-
-
-def _wants_fresh(lookup: Lookup) -> bool:
-    return lookup.max_age is not None or any(
-        child.listing.max_age is not None for child in children(lookup.outputs)
+def _wants_fresh(root: Root) -> bool:
+    """Whether it names an age that the index may not have: only lookups can."""
+    return isinstance(root.ask, Lookup) and (
+        root.ask.max_age is not None
+        or any(child.listing.max_age is not None for child in children(root.ask.outputs))
     )

@@ -16,11 +16,14 @@ import strawberry
 
 from index.errors import RemitError
 from index.specs import FieldType
+from semantic_layer.context import Context
 from semantic_layer.model import Entity, Model
 from semantic_layer.names import camel
 from semantic_layer.phrases import Reading, Vocabulary
-from semantic_layer.reader import Context, Reader
+from semantic_layer.reader import Reader
+from semantic_layer.schema import Schemas
 from semantic_layer.splice import Ambiguous, Question
+from semantic_layer.view import View
 
 _MOST_OPTIONS = 5
 
@@ -49,22 +52,27 @@ class Asked:
 
 
 class Resolver:
-    """Turns business requests into GraphQL and answers them through the one reader."""
+    """Turns business requests into GraphQL and answers them through the one reader.
 
-    def __init__(self, model: Model, schema: strawberry.Schema, reader: Reader) -> None:
-        self._model = model
-        self._schema = schema
+    Requests are read in words of what exists for the caller; for the rest there are none.
+    """
+
+    def __init__(self, schemas: Schemas, reader: Reader) -> None:
+        self._schemas = schemas
         self._reader = reader
-        self._vocabulary = Vocabulary(model)
 
     async def ask(self, context: Context, text: str) -> Asked:
         """Answer a request, or say what it could have meant.
 
-        Raises RemitError when it was understood and may not, or cannot now, be answered.
+        Raises RemitError when it was understood and may not, or cannot now, be answered, and when
+        there is nothing that the caller may see.
         """
-        readings = self._vocabulary.read(text)
+        view = View.of(self._reader.model, context.visibility)
+        part = view.part(self._reader.model)
+        vocabulary = Vocabulary(part)
+        readings = vocabulary.read(text)
         if not readings:
-            return self._not_understood(text)
+            return _not_understood(vocabulary, part, text)
         if len(readings) > 1:
             options = tuple(Option(reading.words()) for reading in readings)
             return Asked(
@@ -73,10 +81,12 @@ class Resolver:
                 options=options,
                 message="The request can be read in several ways; ask one of these.",
             )
-        return await self._answer(context, readings[0])
+        return await self._answer(context, self._schemas.of(view), part, readings[0])
 
-    async def _answer(self, context: Context, reading: Reading) -> Asked:
-        graphql, variables = compose(self._model, reading)
+    async def _answer(
+        self, context: Context, schema: strawberry.Schema, part: Model, reading: Reading
+    ) -> Asked:
+        graphql, variables = compose(part, reading)
         asked = Asked(
             status="ANSWERED",
             interpretation=reading.words(),
@@ -85,9 +95,7 @@ class Resolver:
             variables=variables,
         )
         question = Question(self._reader, context)
-        result = await self._schema.execute(
-            graphql, variable_values=variables, context_value=question
-        )
+        result = await schema.execute(graphql, variable_values=variables, context_value=question)
         for error in result.errors or ():
             original = error.original_error
             if isinstance(original, Ambiguous):
@@ -108,25 +116,23 @@ class Resolver:
             )
         return Asked(**{**vars(asked), "data": data})
 
-    def _not_understood(self, text: str) -> Asked:
-        unknown = self._vocabulary.unknown(text)
-        named = sorted(
-            entity.plural for entity in self._model.entities.values() if entity.within is None
-        )
-        return Asked(
-            status="NOT_UNDERSTOOD",
-            variables={},
-            options=tuple(Option(phrase) for phrase in self._vocabulary.examples(unknown)),
-            message=(
-                f"Not understood: {unknown!r}. A request names one of {', '.join(named)}, perhaps"
-                ' with a filter and a customer, such as "Acme\'s open tickets". For anything finer'
-                " use GraphQL."
-            ),
-        )
+
+def _not_understood(vocabulary: Vocabulary, part: Model, text: str) -> Asked:
+    unknown = vocabulary.unknown(text)
+    named = sorted(entity.plural for entity in part.entities.values() if entity.within is None)
+    return Asked(
+        status="NOT_UNDERSTOOD",
+        variables={},
+        options=tuple(Option(phrase) for phrase in vocabulary.examples(unknown)),
+        message=(
+            f"Not understood: {unknown!r}. A request names one of {', '.join(named)}, such as"
+            f" {vocabulary.sample().words()!r}. For anything finer use GraphQL."
+        ),
+    )
 
 
 def compose(model: Model, reading: Reading) -> tuple[str, dict[str, Any]]:
-    """The GraphQL of a reading, with its variables."""
+    """The GraphQL of a reading, with its variables; `model` is what exists for the caller."""
     entity = reading.entity
     fields = " ".join(_brief(entity))
     if entity.resolved_from is not None and reading.customer is not None:
@@ -149,6 +155,8 @@ def compose(model: Model, reading: Reading) -> tuple[str, dict[str, Any]]:
 
 
 def _brief(entity: Entity) -> Iterator[str]:
+    if not entity.brief:
+        yield "id"
     for name in entity.brief:
         is_money = entity.spec.fields[name].type is FieldType.MONEY
         yield f"{camel(name)} {{ amount currency }}" if is_money else camel(name)

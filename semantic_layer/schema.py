@@ -1,165 +1,125 @@
-"""The GraphQL schema, generated from the business model.
+"""The GraphQL schema of the business model, or of the part of it that exists for a caller.
 
-The types tell agents what can be asked; their resolvers never run below the roots, because a whole
+The types tell agents what can be asked; nothing below the roots has a resolver, because a whole
 operation is compiled to one statement (see `splice`).
+
+The types are graphql-core's own. Each view has a schema, and strawberry makes a Python class for
+each type of one, which takes thirty times as long; it does what is around an execution.
 """
 
 from __future__ import annotations
 
-import types
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
-from enum import Enum
-from inspect import Parameter, Signature
-from typing import Annotated, Any, NewType, cast
+from functools import lru_cache, partial
+from typing import Any
 
 import strawberry
+from graphql import (
+    GraphQLArgument,
+    GraphQLBoolean,
+    GraphQLDefaultInput,
+    GraphQLEnumType,
+    GraphQLEnumValue,
+    GraphQLError,
+    GraphQLField,
+    GraphQLID,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInt,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    GraphQLString,
+    assert_valid_schema,
+)
 from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
 from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
 from semantic_layer.filters import filterable
 from semantic_layer.model import Entity, Model
-from semantic_layer.names import pascal, type_name
+from semantic_layer.names import camel, pascal, type_name
+from semantic_layer.schema_types import FILTERS, OUTPUTS, PAGE_INFO, PROVENANCE, enum_filter, listed
 from semantic_layer.selection import DEFAULT_FIRST, MAX_FIRST
-from semantic_layer.splice import Executor, Question
+from semantic_layer.splice import Executor
+from semantic_layer.view import View, found_by_name
 
-BigInt = NewType("BigInt", int)
-_BIG_INT = strawberry.scalar(
-    name="BigInt", description="A whole number of up to 64 bits.", serialize=int, parse_value=int
-)
+Extension = type[SchemaExtension] | Callable[[], SchemaExtension]
 
+_KEPT = 64
 
-@strawberry.type(description="An amount of money.")
-class Money:
-    amount_minor: BigInt = strawberry.field(description="In the currency's smallest unit.")
-    currency: str = strawberry.field(description="ISO 4217 code.")
-    amount: Decimal = strawberry.field(description="In the currency's main unit, exact.")
-
-
-@strawberry.type(description="Which system a row comes from, and how old it is.")
-class Provenance:
-    source: str
-    remote_id: str
-    remote_url: str | None
-    as_of: datetime = strawberry.field(
-        description="When the row was last known to be as the source has it."
-    )
-    stale: bool = strawberry.field(description="Older than the maxAge that was asked for.")
-    stale_reason: str | None = strawberry.field(description="Why the source was not read.")
-
-
-@strawberry.type
-class PageInfo:
-    has_next_page: bool
-    end_cursor: str | None = strawberry.field(description="Pass it as `after` to read on.")
-
-
-@strawberry.input(description="All given tests must hold.")
-class TextFilter:
-    eq: str | None = strawberry.UNSET
-    ne: str | None = strawberry.UNSET
-    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET)
-    not_in: list[str] | None = strawberry.UNSET
-    starts_with: str | None = strawberry.UNSET
-    ends_with: str | None = strawberry.UNSET
-    contains: str | None = strawberry.UNSET
-    is_null: bool | None = strawberry.UNSET
-
-
-@strawberry.input
-class IntegerFilter:
-    eq: BigInt | None = strawberry.UNSET
-    ne: BigInt | None = strawberry.UNSET
-    lt: BigInt | None = strawberry.UNSET
-    lte: BigInt | None = strawberry.UNSET
-    gt: BigInt | None = strawberry.UNSET
-    gte: BigInt | None = strawberry.UNSET
-    is_null: bool | None = strawberry.UNSET
-
-
-@strawberry.input
-class DecimalFilter:
-    eq: Decimal | None = strawberry.UNSET
-    ne: Decimal | None = strawberry.UNSET
-    lt: Decimal | None = strawberry.UNSET
-    lte: Decimal | None = strawberry.UNSET
-    gt: Decimal | None = strawberry.UNSET
-    gte: Decimal | None = strawberry.UNSET
-    is_null: bool | None = strawberry.UNSET
-
-
-@strawberry.input
-class TimeFilter:
-    eq: datetime | None = strawberry.UNSET
-    lt: datetime | None = strawberry.UNSET
-    lte: datetime | None = strawberry.UNSET
-    gt: datetime | None = strawberry.UNSET
-    gte: datetime | None = strawberry.UNSET
-    is_null: bool | None = strawberry.UNSET
-
-
-@strawberry.input
-class BooleanFilter:
-    eq: bool | None = strawberry.UNSET
-    is_null: bool | None = strawberry.UNSET
-
-
-@strawberry.input
-class ListFilter:
-    has: str | None = strawberry.field(
-        default=strawberry.UNSET, description="The list holds this value."
-    )
-    is_null: bool | None = strawberry.UNSET
-
-
-_FILTERS: Mapping[FieldType, type] = {
-    FieldType.TEXT: TextFilter,
-    FieldType.INTEGER: IntegerFilter,
-    FieldType.DECIMAL: DecimalFilter,
-    FieldType.TIMESTAMP: TimeFilter,
-    FieldType.BOOLEAN: BooleanFilter,
-    FieldType.TEXT_LIST: ListFilter,
-}
-
-_OUTPUTS: Mapping[FieldType, Any] = {
-    FieldType.TEXT: str,
-    FieldType.INTEGER: BigInt,
-    FieldType.DECIMAL: Decimal,
-    FieldType.TIMESTAMP: datetime,
-    FieldType.BOOLEAN: bool,
-    FieldType.TEXT_LIST: list[str],
-    FieldType.MONEY: Money,
-    FieldType.ID: strawberry.ID,
-}
+_SUGGESTION = re.compile(r"\s*Did you mean [^?]*\?")
 
 
 def build_schema(
-    model: Model, extensions: Sequence[type[SchemaExtension] | Callable[[], SchemaExtension]] = ()
+    model: Model, view: View | None = None, extensions: Sequence[Extension] = ()
 ) -> strawberry.Schema:
-    """The schema of a model. Execute it with a `Question` as its context value."""
-    return _Schema(
-        query=_SchemaTypes(model).query(),
-        execution_context_class=Executor,
-        # Agents ask the same documents again and again with other variables.
-        extensions=[*extensions, ParserCache, ValidationCache],
-        config=StrawberryConfig(scalar_map={BigInt: _BIG_INT}, disable_field_suggestions=True),
-    )
+    """The schema of what exists in a view, without one of the whole model. Execute it with a
+    `Question` as its context value.
+
+    Raises NotPermitted when nothing exists.
+    """
+    view = view if view is not None else View.whole(model)
+    return _Schema(_Types(view.part(model), view).schema(), extensions)
+
+
+class Schemas:
+    """The schema that each caller is served, made once for all callers of the same view; of many
+    views, those not used for longest are made again."""
+
+    def __init__(self, model: Model, extensions: Sequence[Extension] = ()) -> None:
+        # Made when it is first asked for: the few milliseconds are less than a hand-over to a
+        # thread would be worth.
+        self._of = lru_cache(maxsize=_KEPT)(partial(build_schema, model, extensions=extensions))
+
+    def of(self, view: View) -> strawberry.Schema:
+        """The schema of the view. Raises NotPermitted when nothing exists in it."""
+        return self._of(view)
+
+
+@strawberry.type
+class _Query:
+    """strawberry cannot be had without a class; what it makes of this one is not used."""
+
+    id: strawberry.ID
 
 
 class _Schema(strawberry.Schema):
+    """strawberry's execution, with its extensions, of a schema that graphql-core was given."""
+
+    def __init__(self, schema: GraphQLSchema, extensions: Sequence[Extension]) -> None:
+        super().__init__(
+            query=_Query,
+            execution_context_class=Executor,
+            # Agents ask the same documents again and again with other variables. A validation is
+            # remembered by the very schema it was made against, so views never share one.
+            extensions=[*extensions, ParserCache, ValidationCache],
+            config=StrawberryConfig(disable_field_suggestions=True),
+        )
+        assert_valid_schema(schema)
+        self._schema = schema
+        schema._strawberry_schema = self  # type: ignore[attr-defined]  # as strawberry itself does
+
+    @staticmethod
+    def remove_field_suggestion(error: GraphQLError) -> None:
+        """Do not propose names, be it of fields, as strawberry's own has it, types or values."""
+        error.message = _SUGGESTION.sub("", error.message)
+
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Do not log: strawberry would write arguments and values of the question to the log. The
         doors log what needs to be, by its id."""
 
 
-class _SchemaTypes:
-    """Python classes for strawberry: all are made first and then filled, since they refer to each
-    other in circles."""
+class _Types:
+    """The types of a model. They refer to each other in circles, so graphql-core asks for the
+    members of each when all are there."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, view: View) -> None:
         self._model = model
+        self._view = view
         entities = model.entities.values()
         self._enums = {
             (entity.name, field.name): _enum(
@@ -169,206 +129,158 @@ class _SchemaTypes:
             for field in entity.spec.fields.values()
             if field.type is FieldType.ENUM
         }
-        self._rows = {entity.name: _new_class(type_name(entity)) for entity in entities}
+        self._rows = {
+            entity.name: GraphQLObjectType(
+                type_name(entity), partial(self._row, entity), description=entity.description
+            )
+            for entity in entities
+        }
         self._pages = {
-            entity.name: _new_class(type_name(entity) + "Connection") for entity in entities
+            entity.name: GraphQLObjectType(
+                type_name(entity) + "Connection", partial(self._page, entity)
+            )
+            for entity in entities
         }
         self._arguments = {entity.name: self._list_arguments(entity) for entity in entities}
-        for entity in entities:
-            self._fill_row(entity)
-            self._fill_page(entity)
 
-    def query(self) -> type:
-        roots: dict[str, Any] = {}
+    def schema(self) -> GraphQLSchema:
+        return GraphQLSchema(GraphQLObjectType("Query", self._roots))
+
+    def _roots(self) -> dict[str, GraphQLField]:
+        roots: dict[str, GraphQLField] = {}
         for entity in self._model.entities.values():
-            if entity.within is not None:
-                continue
-            roots[entity.name] = self._lookup(entity)
-            roots[entity.plural] = _field(
-                self._pages[entity.name],
-                self._arguments[entity.name],
-                f"A page of {entity.plural}. {entity.description}",
-                _resolve_root,
-            )
-        cls = _new_class("Query")
-        _fill(cls, roots)
-        return strawberry.type(cls)
+            if entity.within is None:
+                roots[camel(entity.name)] = self._lookup(entity)
+                roots[camel(entity.plural)] = GraphQLField(
+                    GraphQLNonNull(self._pages[entity.name]),
+                    self._arguments[entity.name],
+                    _answer,
+                    description=f"A page of {entity.plural}. {entity.description}",
+                )
+        return roots
 
-    def _lookup(self, entity: Entity) -> Any:
-        arguments: dict[str, tuple[Any, Any]] = {"id": (strawberry.ID | None, strawberry.UNSET)}
+    def _lookup(self, entity: Entity) -> GraphQLField:
+        arguments = {"id": GraphQLArgument(GraphQLID)}
         how = "by id"
-        if entity.resolved_from is not None:
-            arguments["name"] = (str | None, strawberry.UNSET)
+        if found_by_name(entity):
+            arguments["name"] = GraphQLArgument(GraphQLString)
             how = "by id, or by a name or domain that fits exactly one you may see"
-        arguments["max_age"] = _MAX_AGE
-        return _field(
-            self._rows[entity.name] | None,
-            arguments,
-            f"One {entity.name}, {how}; null when there is none you may see.",
-            _resolve_root,
+        return GraphQLField(
+            self._rows[entity.name],
+            {**arguments, "maxAge": _MAX_AGE},
+            _answer,
+            description=f"One {entity.name}, {how}; null when there is none you may see.",
         )
 
-    def _fill_row(self, entity: Entity) -> None:
-        members: dict[str, Any] = {"id": (strawberry.ID, "")}
+    def _row(self, entity: Entity) -> dict[str, GraphQLField]:
+        members = {"id": GraphQLField(GraphQLNonNull(GraphQLID))}
         for field in entity.spec.fields.values():
-            members[field.name] = (self._output(entity.spec, field) | None, field.description)
+            members[camel(field.name)] = GraphQLField(
+                self._output(entity.spec, field), description=field.description or None
+            )
             if field.keep_raw:
-                members[f"{field.name}_raw"] = (str | None, "The source's own value.")
+                members[camel(field.name) + "Raw"] = GraphQLField(
+                    GraphQLString, description="The source's own value."
+                )
         for relation in entity.spec.relations.values():
-            members[relation.name] = self._relation(relation)
-        members["hidden_fields"] = (
-            list[str],
-            "Fields that policy hides from you here, in whole or in part.",
+            members[camel(relation.name)] = self._relation(relation)
+        members["hiddenFields"] = GraphQLField(
+            GraphQLNonNull(listed(GraphQLString)),
+            description="Fields that policy hides from you here, in whole or in part.",
         )
-        members["provenance"] = (Provenance, "")
-        _fill(self._rows[entity.name], members)
-        strawberry.type(self._rows[entity.name], description=entity.description)
+        members["provenance"] = GraphQLField(GraphQLNonNull(PROVENANCE))
+        return members
 
-    def _output(self, spec: EntitySpec, field: FieldSpec) -> Any:
+    def _output(self, spec: EntitySpec, field: FieldSpec) -> GraphQLOutputType:
         if field.type is FieldType.ENUM:
             return self._enums[spec.name, field.name]
-        return _OUTPUTS[field.type]
+        return OUTPUTS[field.type]
 
-    def _relation(self, relation: RelationSpec) -> Any:
+    def _relation(self, relation: RelationSpec) -> GraphQLField:
         if relation.kind == "one":
-            return (self._rows[relation.target] | None, "")
-        arguments = {**self._arguments[relation.target], "max_age": _MAX_AGE}
-        return _field(self._pages[relation.target], arguments, "", _never_resolved)
+            return GraphQLField(self._rows[relation.target])
+        return GraphQLField(
+            GraphQLNonNull(self._pages[relation.target]),
+            {**self._arguments[relation.target], "maxAge": _MAX_AGE},
+        )
 
-    def _fill_page(self, entity: Entity) -> None:
-        members = {
-            "total_count": (int, "Of all pages, counting only what you may see."),
-            "nodes": (list[self._rows[entity.name]], ""),  # type: ignore[name-defined]
-            "page_info": (PageInfo, ""),
-            "stale": (bool, "The source was asked for newer rows and could not be read."),
-            "stale_reason": (str | None, ""),
+    def _page(self, entity: Entity) -> dict[str, GraphQLField]:
+        return {
+            "totalCount": GraphQLField(
+                GraphQLNonNull(GraphQLInt),
+                description="Of all pages, counting only what you may see.",
+            ),
+            "nodes": GraphQLField(GraphQLNonNull(listed(self._rows[entity.name]))),
+            "pageInfo": GraphQLField(GraphQLNonNull(PAGE_INFO)),
+            "stale": GraphQLField(
+                GraphQLNonNull(GraphQLBoolean),
+                description="The source was asked for newer rows and could not be read.",
+            ),
+            "staleReason": GraphQLField(GraphQLString),
         }
-        _fill(self._pages[entity.name], members)
-        strawberry.type(self._pages[entity.name])
 
-    def _list_arguments(self, entity: Entity) -> dict[str, tuple[Any, Any]]:
+    def _list_arguments(self, entity: Entity) -> dict[str, GraphQLArgument]:
+        """Only by what stands in the clear on every row can rows be filtered and sorted."""
         name = type_name(entity)
-        arguments: dict[str, tuple[Any, Any]] = {}
-        if entity.segments:
-            segments = {segment.upper(): segment for segment in entity.segments}
-            arguments["segment"] = (
-                list[_enum(f"{name}Segment", segments)] | None,  # type: ignore[misc]
-                strawberry.UNSET,
-            )
-        sortable = [
-            field.name
+        clear = [
+            field
             for field in entity.spec.fields.values()
-            if field.type not in (FieldType.MONEY, FieldType.TEXT_LIST)
+            if self._view.clear(entity.name, field.name)
         ]
+        segments = {segment.upper(): segment for segment in entity.segments}
         orders = {
-            f"{field.upper()}_{way}": sign + field
-            for field in sortable
+            f"{field.name.upper()}_{way}": sign + field.name
+            for field in clear
+            if field.type not in (FieldType.MONEY, FieldType.TEXT_LIST)
             for way, sign in (("ASC", ""), ("DESC", "-"))
         }
-        arguments["where"] = (self._where(entity) | None, strawberry.UNSET)
-        arguments["order_by"] = (list[_enum(f"{name}Order", orders)] | None, strawberry.UNSET)  # type: ignore[misc]
-        arguments["first"] = (
-            Annotated[int, strawberry.argument(description=f"1 to {MAX_FIRST}.")],
-            DEFAULT_FIRST,
+        tests = [field for field in clear if filterable(field)]
+        arguments: dict[str, GraphQLArgument] = {}
+        if segments:
+            arguments["segment"] = GraphQLArgument(listed(_enum(f"{name}Segment", segments)))
+        if tests:
+            arguments["where"] = GraphQLArgument(self._where(entity, tests))
+        if orders:
+            arguments["orderBy"] = GraphQLArgument(listed(_enum(f"{name}Order", orders)))
+        return {**arguments, "first": _FIRST, "after": GraphQLArgument(GraphQLString)}
+
+    def _where(self, entity: Entity, tests: Sequence[FieldSpec]) -> GraphQLInputObjectType:
+        def members() -> dict[str, GraphQLInputField]:
+            return {
+                **{
+                    camel(field.name): GraphQLInputField(
+                        enum_filter(self._enums[entity.name, field.name])
+                        if field.type is FieldType.ENUM
+                        else FILTERS[field.type]
+                    )
+                    for field in tests
+                },
+                "and": GraphQLInputField(listed(where)),
+                "or": GraphQLInputField(listed(where)),
+                "not": GraphQLInputField(where),
+            }
+
+        where = GraphQLInputObjectType(
+            f"{type_name(entity)}Where", members, description="All given parts must hold."
         )
-        arguments["after"] = (str | None, strawberry.UNSET)
-        return arguments
-
-    def _where(self, entity: Entity) -> type:
-        cls = _new_class(f"{type_name(entity)}Where")
-        annotations: dict[str, Any] = {}
-        for field in entity.spec.fields.values():
-            if filterable(field):
-                kind = (
-                    _enum_filter(entity, field, self._enums[entity.name, field.name])
-                    if field.type is FieldType.ENUM
-                    else _FILTERS[field.type]
-                )
-                annotations[field.name] = kind | None
-                setattr(cls, field.name, strawberry.UNSET)
-        for name, kind in (("and", list[cls]), ("or", list[cls]), ("not", cls)):  # type: ignore[valid-type]
-            annotations[f"{name}_"] = kind | None
-            setattr(cls, f"{name}_", strawberry.field(name=name, default=strawberry.UNSET))
-        cls.__annotations__ = annotations
-        return strawberry.input(cls, description="All given parts must hold.")
+        return where
 
 
-_MAX_AGE = (
-    Annotated[
-        int | None,
-        strawberry.argument(
-            description="Seconds. What the index holds for longer is read from its source first."
-        ),
-    ],
-    strawberry.UNSET,
+_FIRST = GraphQLArgument(
+    GraphQLNonNull(GraphQLInt),
+    default=GraphQLDefaultInput(DEFAULT_FIRST),
+    description=f"1 to {MAX_FIRST}.",
+)
+
+_MAX_AGE = GraphQLArgument(
+    GraphQLInt,
+    description="Seconds. What the index holds for longer is read from its source first.",
 )
 
 
-async def _resolve_root(info: strawberry.Info[Question, None]) -> Any:
-    return await info.context.answer(info._raw_info)
+async def _answer(_parent: None, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:
+    return await info.context.answer(info)
 
 
-def _never_resolved() -> Any:
-    raise AssertionError("a compiled operation has no resolvers below its roots")
-
-
-def _field(result: Any, arguments: Mapping[str, tuple[Any, Any]], about: str, via: Any) -> Any:
-    """A strawberry field with these arguments, given as name → (type, default)."""
-    takes_info = via is _resolve_root
-
-    if takes_info:
-
-        async def resolver(info: Any, **_arguments: Any) -> Any:
-            return await via(info)
-
-    else:
-
-        def resolver(**_arguments: Any) -> Any:  # type: ignore[misc]
-            return via()
-
-    parameters = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in arguments.items()
-    ]
-    if takes_info:
-        info = Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info)
-        parameters.insert(0, info)
-    resolver.__signature__ = Signature(parameters, return_annotation=result)  # type: ignore[attr-defined]
-    resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": result}
-    return strawberry.field(resolver=resolver, description=about or None)
-
-
-def _fill(cls: type, members: Mapping[str, Any]) -> None:
-    """Give a class its fields: (type, description) or a strawberry field."""
-    annotations: dict[str, Any] = {}
-    for name, member in members.items():
-        if isinstance(member, tuple):
-            kind, about = member
-            annotations[name] = kind
-            setattr(cls, name, strawberry.field(description=about or None))
-        else:
-            setattr(cls, name, member)
-    cls.__annotations__ = annotations
-
-
-def _new_class(name: str) -> type:
-    return types.new_class(name, exec_body=lambda body: body.update({"__module__": __name__}))
-
-
-def _enum(name: str, members: Mapping[str, str]) -> Any:
-    return strawberry.enum(cast("type[Enum]", Enum(name, members)))
-
-
-def _enum_filter(entity: Entity, field: FieldSpec, enum: Any) -> type:
-    cls = _new_class(f"{type_name(entity)}{pascal(field.name)}Filter")
-    cls.__annotations__ = {
-        "eq": enum | None,
-        "ne": enum | None,
-        "in_": list[enum] | None,
-        "not_in": list[enum] | None,
-        "is_null": bool | None,
-    }
-    for name in cls.__annotations__:
-        setattr(cls, name, strawberry.UNSET)
-    cls.in_ = strawberry.field(name="in", default=strawberry.UNSET)  # type: ignore[attr-defined]
-    return strawberry.input(cls)
+def _enum(name: str, members: Mapping[str, str]) -> GraphQLEnumType:
+    return GraphQLEnumType(name, {key: GraphQLEnumValue(value) for key, value in members.items()})

@@ -6,42 +6,21 @@ scope cannot be had without a visibility.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, true
+from sqlalchemy import ColumnElement, FromClause, true
 
-from access_policies import Visibility
-from index.entity_tables import EntityTables
+from access_policies import Mask, Visibility
 from index.errors import NotPermitted
-from index.predicate import Predicate, to_sql
-from index.specs import RelationSpec
-from index.tables import identity_link
+from index.predicate import Predicate, filter_sql
 from semantic_layer.model import Entity
 from semantic_layer.names import camel
+from semantic_layer.place import EntityPlace, Frame, Join, Tie
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What all scopes of one statement share."""
-
-    tables: EntityTables
-    tenant: str
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Tie:
-    """What ties a scope to the row it hangs below: a condition, perhaps through a joined table."""
-
-    parent: FromClause
-    condition: ColumnElement[bool]
-    through: FromClause | None = None
-    through_on: ColumnElement[bool] | None = None
-
-
-class Scope:
+class Scope(EntityPlace):
     """The rows of an entity that a caller may see, at one place of a statement."""
 
     def __init__(
@@ -53,26 +32,21 @@ class Scope:
         chosen: FromClause | None = None,
     ) -> None:
         """`chosen` is a sub-select of rows that another scope has already restricted."""
+        table = frame.tables[entity.name].alias() if chosen is None else chosen
+        super().__init__(frame, entity.spec, table)
         self.entity = entity
         self.visibility = visibility
-        self.table: FromClause = frame.tables[entity.name].alias() if chosen is None else chosen
         self.parent: FromClause | None = None
         self.cutoff: datetime | None = None  # rows known only from before it are marked stale
-        self._frame = frame
-        self._source: FromClause = self.table
-        self._hops: dict[str, FromClause] = {}
         self._conditions: list[ColumnElement[bool]] = []
+        self._seen = EntityPlace(frame, entity.spec, table, as_caller=True)
         if chosen is None:
-            self._conditions += [
-                self.table.c.tenant_id == frame.tenant,
-                self.table.c.deleted_at.is_(None),
-            ]
-            self.restrict(visibility.rows)
+            self._conditions += [table.c.tenant_id == frame.tenant, table.c.deleted_at.is_(None)]
+            self._conditions.append(filter_sql(visibility.rows, self, frame.now))
 
     @property
-    def source(self) -> FromClause:
-        """The table with the joins that predicates and masks have asked for so far."""
-        return self._source
+    def joins(self) -> tuple[Join, ...]:
+        return (*super().joins, *self._seen.joins)
 
     @property
     def conditions(self) -> tuple[ColumnElement[bool], ...]:
@@ -80,40 +54,14 @@ class Scope:
         return tuple(self._conditions)
 
     def restrict(self, predicate: Predicate) -> None:
-        """Keep only rows of which the predicate is true."""
-        self._conditions.append(to_sql(predicate, self.column, self._frame.now))
+        """Keep only rows of which the predicate is true, as far as the caller can see."""
+        self._conditions.append(filter_sql(predicate, self._seen, self._frame.now))
 
     def tie(self, tie: Tie) -> None:
         """Keep only rows that hang below the parent row."""
         self.parent = tie.parent
-        if tie.through is not None:
-            self._source = self._source.join(tie.through, tie.through_on)
+        self.hang(tie)
         self._conditions.append(tie.condition)
-
-    def column(self, path: tuple[str, ...]) -> ColumnElement[Any]:
-        """The raw column of a field, for predicates.
-
-        One hop away it comes by a left join, which never multiplies rows; an absent or deleted
-        parent leaves null, so that what is asked of it is unknown.
-        """
-        if len(path) == 1:
-            return self.table.c[path[0]]
-        relation, name = path
-        if relation not in self._hops:
-            self._hops[relation] = self._join_parent(self.entity.spec.relations[relation])
-        return self._hops[relation].c[name]
-
-    def _join_parent(self, relation: RelationSpec) -> FromClause:
-        parent = self._frame.tables[relation.target].alias()
-        key: ColumnElement[Any] = self.table.c[relation.column]
-        if relation.through_identity:
-            links = identity_link.alias()
-            joined = and_(links.c.tenant_id == self._frame.tenant, links.c.member_id == key)
-            self._source = self._source.outerjoin(links, joined)
-            key = links.c.customer_id
-        alive = and_(parent.c.tenant_id == self._frame.tenant, parent.c.deleted_at.is_(None))
-        self._source = self._source.outerjoin(parent, and_(parent.c.id == key, alive))
-        return parent
 
     def require_clear(self, name: str, use: str) -> None:
         """Refuse to filter or sort by a field that the caller may not read in the clear."""
@@ -126,9 +74,15 @@ class Scope:
     def in_clear(self, name: str) -> ColumnElement[bool]:
         """True of the rows in which the field is shown as it is."""
         mask = self.visibility.masks.get(name)
-        return true() if mask is None else to_sql(mask.clear, self.column, self._frame.now)
+        return true() if mask is None else filter_sql(mask.clear, self, self._frame.now)
 
-    def masked(self, name: str, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        """What the caller may read of a field's value."""
+    def masked(
+        self,
+        name: str,
+        value: ColumnElement[Any],
+        shown: Callable[[Mask], ColumnElement[Any]] | None = None,
+    ) -> ColumnElement[Any]:
+        """What the caller may read of a field's value; `shown` says how a masked one looks, where
+        the value is not simply the field's column."""
         mask = self.visibility.masks.get(name)
-        return value if mask is None else mask.sql(value, self.column, self._frame.now)
+        return value if mask is None else mask.sql(value, self, self._frame.now, shown)

@@ -16,8 +16,9 @@ from graphql import GraphQLResolveInfo
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from index.errors import InvalidRequest
+from semantic_layer.context import Context
 from semantic_layer.query import Root
-from semantic_layer.reader import Answer, Context, Reader
+from semantic_layer.reader import Answer, Reader
 from semantic_layer.selection import read_operation
 
 _MOST_NAMED = 5

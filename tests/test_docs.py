@@ -121,8 +121,18 @@ def test_every_command_is_documented() -> None:
         assert f"`remit {name}" in EVERYTHING, name
 
 
+def test_every_command_of_a_group_is_documented() -> None:
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            name = command.name or command.callback.__name__
+            assert f"`remit {group.name} {name}" in EVERYTHING, (group.name, name)
+
+
 def test_every_command_in_the_docs_exists() -> None:
     known = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    known |= {group.name for group in app.registered_groups if group.name}
     named = re.findall(r"(?:`|^\$ |^)remit ([a-z]+)\b", EVERYTHING, re.MULTILINE)
     assert set(named) == known
 
@@ -179,8 +189,11 @@ def test_policies_in_the_docs_can_be_used() -> None:
     policies = [text for _, text in _fences("yaml") if "\nrules:" in text]
     assert policies
     for text in policies:
+        documents = [("docs.yaml", text)]
+        if guarded := re.match(r"guard_rail: (\w+)", text):
+            documents.append(("owner.yaml", f"entity: {guarded[1]}\nrules: []"))
         try:
-            read_policies([("docs.yaml", text)], MODEL.specs, MODEL.callers)
+            read_policies(documents, MODEL.specs, MODEL.callers)
         except PolicyError as error:
             pytest.fail(str(error))
 

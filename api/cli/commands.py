@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from api.cli.policy_commands import policies
+from api.cli.user_commands import users
 from api.settings import load_settings
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(policies, name="policy")
+app.add_typer(users, name="user")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on. [default: 8080]")]
@@ -81,24 +85,21 @@ def simulate(
 
 @app.command()
 def token(
-    user: Annotated[str, typer.Option(help="Whose rights the token carries.")],
-    agent: Agent = None,
+    user: Annotated[str | None, typer.Option(help="Whose rights the token carries.")] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="The agent that acts for the user, or on its own.")
+    ] = None,
     purpose: Purpose = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it is limited to: read, read:ENTITY, policy. May be repeated."),
+    ] = None,
     minutes: Annotated[int, typer.Option(help="How long it is good for, up to a day.")] = 60,
 ) -> None:
-    """Issue a token that names a user, and perhaps an agent and a purpose."""
-    from api.auth import load_tokens
-    from api.cli.screen import output
+    """Issue a token that names a user, an agent or both, and perhaps a purpose and scopes."""
+    from api.cli.token import run_token
 
-    settings = load_settings()
-    issued = load_tokens(settings).issue(
-        tenant=settings.tenant,
-        user=user,
-        agent=agent,
-        purpose=purpose,
-        lifetime=timedelta(minutes=minutes),
-    )
-    output.print(issued)
+    run_token(load_settings(), user, agent, purpose, scope, lifetime=timedelta(minutes=minutes))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from api.cli.serve import address, listen, server
 from api.cli.sync import show, sync_all
 from api.cli.tour import show_tour
 from api.directory import load_directory, save_directory
+from api.hash_key import HASH_KEY_FILE
 from api.services import POSTGRES_FOLDER, Services, open_database, open_services
 from api.settings import PREFIX, SETTINGS_FILE, Settings, load_settings
 from index.errors import ConfigurationError, Unavailable
@@ -129,6 +130,7 @@ def _configure(given: Settings, simulator: Simulator, listening: socket.socket) 
     sources = home / "sources.yaml"
     _write_private(sources, yaml.safe_dump(_filled_in_sources(simulator), sort_keys=False))
     make_key_file(home / KEY_FILE)
+    make_key_file(home / HASH_KEY_FILE)
     content = {"policies": _examples() / "policies", "sources": sources}
     lines = [f'{PREFIX}{name.upper()}="{value}"\n' for name, value in content.items()]
     _write_private(home / SETTINGS_FILE, _MARK + "".join(lines))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from index.predicate.evaluate import CallerValues, Evaluator, Row, evaluate, evaluator
+from index.predicate.filter import filter_sql
 from index.predicate.nodes import (
     ALWAYS,
     NEVER,
     UNKNOWN,
     And,
+    AnyRow,
     Attribute,
     Caller,
     CallerKind,
@@ -19,6 +21,7 @@ from index.predicate.nodes import (
     Now,
     Operator,
     Or,
+    Overlap,
     Predicate,
     Scalar,
     Term,
@@ -27,8 +30,9 @@ from index.predicate.nodes import (
     Truth,
     Value,
 )
-from index.predicate.reads import attributes, callers
-from index.predicate.sql import Columns, to_sql
+from index.predicate.place import Place
+from index.predicate.reads import any_rows, attributes, callers, every_attribute
+from index.predicate.sql import to_sql
 from index.predicate.substitute import (
     conjoin,
     disjoin,
@@ -45,11 +49,11 @@ __all__ = [
     "NEVER",
     "UNKNOWN",
     "And",
+    "AnyRow",
     "Attribute",
     "Caller",
     "CallerKind",
     "CallerValues",
-    "Columns",
     "Comparison",
     "Constant",
     "Evaluator",
@@ -60,6 +64,8 @@ __all__ = [
     "Now",
     "Operator",
     "Or",
+    "Overlap",
+    "Place",
     "Predicate",
     "Row",
     "Scalar",
@@ -68,6 +74,7 @@ __all__ = [
     "TextTest",
     "Truth",
     "Value",
+    "any_rows",
     "attributes",
     "callers",
     "coerce",
@@ -75,6 +82,8 @@ __all__ = [
     "disjoin",
     "evaluate",
     "evaluator",
+    "every_attribute",
+    "filter_sql",
     "negation",
     "substitute",
     "to_sql",

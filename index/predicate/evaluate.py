@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, assert_never
 from uuid import UUID
 
 from index.predicate.nodes import (
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -21,6 +22,7 @@ from index.predicate.nodes import (
     Now,
     Operator,
     Or,
+    Overlap,
     Predicate,
     Scalar,
     Term,
@@ -42,9 +44,10 @@ def evaluate(
 ) -> bool | None:
     """Whether the predicate holds of the row; None is unknown.
 
-    `row` has the entity's own fields by name and each to-one parent as a mapping, or None when
-    there is no parent; a field that is not there is missing. Raises TypeError when values of
-    different types meet, and ValueError when a caller's attribute is read and `caller` is None.
+    `row` has the entity's own fields by name, each parent at the end of a relation to one row as a
+    mapping like it, or None when there is none, and the rows of a relation to many as a list of
+    such mappings. What is not there is missing. Raises TypeError when values of different types
+    meet, and ValueError when a caller's attribute is read and `caller` is None.
     """
     return evaluator(predicate)(row, caller, now)
 
@@ -64,8 +67,12 @@ def evaluator(predicate: Predicate) -> Evaluator:
             return _on_two(text, part, text_test(test))
         case Membership(item, collection):
             return _on_two(item, collection, contained)
+        case Overlap(left, right):
+            return _on_two(left, right, overlapping)
         case IsMissing(term):
             return _missing_test(term)
+        case AnyRow(path, condition):
+            return _any_row(path, condition)
         case Not(operand):
             inner = evaluator(operand)
             return lambda row, caller, now: negate(inner(row, caller, now))
@@ -118,6 +125,20 @@ def contained(item: str | None, collection: Sequence[str | None] | None) -> bool
     return None if None in collection else False
 
 
+def overlapping(
+    left: Sequence[str | None] | None, right: Sequence[str | None] | None
+) -> bool | None:
+    """As `left && right`, but unknown where an element that is missing might be shared."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, str) or isinstance(right, str):
+        raise TypeError("an overlap is of two lists of texts")
+    if not left or not right:
+        return False
+    shared = set(left) & set(right) - {None}
+    return True if shared else None if None in left or None in right else False
+
+
 def negate(value: bool | None) -> bool | None:
     return None if value is None else not value
 
@@ -137,11 +158,25 @@ def disjunction(values: Sequence[bool | None]) -> bool | None:
 def _missing_test(term: Term) -> Evaluator:
     read = _reader(term)
     if isinstance(term, Attribute) and len(term.path) > 1:
-        parent = term.path[0]
+        parent = _path_reader(term.path[:-1])
         return lambda row, caller, now: (
-            None if row.get(parent) is None else read(row, caller, now) is None
+            None if parent(row) is None else read(row, caller, now) is None
         )
     return lambda row, caller, now: read(row, caller, now) is None
+
+
+def _any_row(path: tuple[str, ...], condition: Predicate) -> Evaluator:
+    rows, holds = _path_reader(path), evaluator(condition)
+
+    def test(row: Row, caller: CallerValues | None, now: datetime) -> bool | None:
+        found = rows(row)
+        if found is None:
+            return None
+        if not isinstance(found, list | tuple):
+            raise TypeError("the rows of a relation to many are a list")
+        return disjunction([holds(_mapping(each), caller, now) for each in found])
+
+    return test
 
 
 def _on_two(left: Term, right: Term, test: Callable[[Any, Any], bool | None]) -> Evaluator:
@@ -153,18 +188,31 @@ def _reader(term: Term) -> _Reader:
     match term:
         case Constant(value):
             return lambda _row, _caller, _now: value
-        case Now():
+        case Now(0):
             return lambda _row, _caller, now: now
+        case Now(days):
+            moved = timedelta(days=days)
+            return lambda _row, _caller, now: now + moved
         case Caller():
             return _caller_reader(term)
-        case Attribute((name,)):
-            return lambda row, _caller, _now: row.get(name)
-        case Attribute((hop, name)):
-            return lambda row, _caller, _now: _parent_value(row.get(hop), name)
         case Attribute(path):
-            raise ValueError(f"{'.'.join(path)} is more than one hop away")
+            at_end = _path_reader(path)
+            return lambda row, _caller, _now: at_end(row)
         case _:
             assert_never(term)
+
+
+def _path_reader(path: tuple[str, ...]) -> Callable[[Row], Any]:
+    """What stands at the end of a path over relations to one row; None where a link is missing."""
+    *relations, name = path
+    match relations:
+        case []:
+            return lambda row: row.get(name)
+        case [relation]:
+            return lambda row: _part(row.get(relation), name)
+        case _:
+            parent = _path_reader(tuple(relations))
+            return lambda row: _part(parent(row), name)
 
 
 def _caller_reader(term: Caller) -> _Reader:
@@ -176,12 +224,14 @@ def _caller_reader(term: Caller) -> _Reader:
     return read
 
 
-def _parent_value(parent: object, name: str) -> object:
-    if parent is None:
-        return None
-    if not isinstance(parent, Mapping):
-        raise TypeError("a parent row is a mapping or None")
-    return parent.get(name)
+def _part(parent: object, name: str) -> object:
+    return None if parent is None else _mapping(parent).get(name)
+
+
+def _mapping(row: object) -> Row:
+    if not isinstance(row, Mapping):
+        raise TypeError("a row is a mapping")
+    return row
 
 
 def _check_same_family(left: Scalar, right: Scalar) -> None:

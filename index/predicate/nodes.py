@@ -23,7 +23,8 @@ TextOperator = Literal["startsWith", "endsWith", "contains"]
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A field of the row: `("status",)`, or one hop away: `("customer", "region")`."""
+    """A field of the row, `("status",)`, or of one that relations to one row lead to:
+    `("customer", "region")`, `("account", "owner", "team")`. Missing where a link is missing."""
 
     path: tuple[str, ...]
 
@@ -45,7 +46,9 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The moment of the request, the same for every row of it."""
+    """The moment of the request, the same for every row of it, moved by whole days of 24 hours."""
+
+    days: int = 0
 
 
 Term = Attribute | Caller | Constant | Now
@@ -70,6 +73,15 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """Whether two lists share an element. Unknown when a list is missing, or when no element is
+    shared and one that is missing might have been; false when a list is empty."""
+
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
 class TextTest:
     """`startsWith(text, part)` and its kin, case-sensitive, without wildcards."""
 
@@ -80,14 +92,27 @@ class TextTest:
 
 @dataclass(frozen=True, slots=True)
 class IsMissing:
-    """`term == null`, written so in the text. Unknown only of a field of a parent that is absent:
-    a rule that looks across a relation needs the row there, or it would grant what it never saw.
+    """`term == null`, written so in the text. Unknown only of a field of a row that is absent: a
+    rule that looks across a relation needs the row there, or it would grant what it never saw.
 
     A node of its own, because a caller's attribute that turns out to be missing must make a
     comparison unknown; it must never turn `row.region == user.region` into a null test.
     """
 
     term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class AnyRow:
+    """Whether the condition is true of some row at the end of a path, whose last relation leads to
+    many rows and all before it to one. The condition's attributes are those of that row.
+
+    Unknown when it is true of none and unknown of some, and when the row that the last relation
+    starts from is absent; false when there are no rows.
+    """
+
+    path: tuple[str, ...]
+    condition: Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +137,9 @@ class Truth:
     value: bool | None
 
 
-Predicate = Comparison | Membership | TextTest | IsMissing | Not | And | Or | Truth
+Predicate = (
+    Comparison | Membership | Overlap | TextTest | IsMissing | AnyRow | Not | And | Or | Truth
+)
 
 ALWAYS = Truth(True)
 NEVER = Truth(False)

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from index.predicate.nodes import (
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -14,35 +15,72 @@ from index.predicate.nodes import (
     Membership,
     Not,
     Or,
+    Overlap,
     Predicate,
     Term,
     TextTest,
     Truth,
 )
 
+Path = tuple[str, ...]
 
-def attributes(predicate: Predicate) -> frozenset[tuple[str, ...]]:
-    """The paths of the row that the predicate reads; a path of two leads over a relation."""
-    return frozenset(term.path for term in _terms(predicate) if isinstance(term, Attribute))
+
+def attributes(predicate: Predicate) -> frozenset[Path]:
+    """The fields that it reads of the row and, over relations to one row, of its parents.
+
+    What it reads of the rows inside `any` is not among them: see `any_rows`.
+    """
+    terms = (term for atom in _atoms(predicate) for term in _terms(atom))
+    return frozenset(term.path for term in terms if isinstance(term, Attribute))
+
+
+def any_rows(predicate: Predicate) -> frozenset[AnyRow]:
+    """Its looks at rows that a relation to many leads to; they may hold others in turn."""
+    return frozenset(atom for atom in _atoms(predicate) if isinstance(atom, AnyRow))
+
+
+def every_attribute(predicate: Predicate) -> frozenset[Path]:
+    """The path of each field that it reads, whatever relations lead there: also
+    `("comments", "internal")` of what is asked of any comment."""
+    found = attributes(predicate)
+    for each in any_rows(predicate):
+        found |= {(*each.path, *path) for path in every_attribute(each.condition)}
+    return found
 
 
 def callers(predicate: Predicate) -> frozenset[Caller]:
-    """The attributes of who asks that the predicate reads."""
-    return frozenset(term for term in _terms(predicate) if isinstance(term, Caller))
+    """The attributes of who asks that the predicate reads, also inside `any`."""
+    terms = (term for atom in _atoms(predicate) for term in _terms(atom))
+    found = frozenset(term for term in terms if isinstance(term, Caller))
+    return found.union(*(callers(each.condition) for each in any_rows(predicate)))
 
 
-def _terms(predicate: Predicate) -> Iterator[Term]:
+def _atoms(predicate: Predicate) -> Iterator[Predicate]:
+    """The parts that `and`, `or` and `not` join."""
     match predicate:
-        case Truth():
-            return
-        case Comparison(_, left, right) | TextTest(_, left, right) | Membership(left, right):
-            yield from (left, right)
-        case IsMissing(term):
-            yield term
         case Not(operand):
-            yield from _terms(operand)
+            yield from _atoms(operand)
         case And(operands) | Or(operands):
             for operand in operands:
-                yield from _terms(operand)
+                yield from _atoms(operand)
         case _:
-            assert_never(predicate)
+            yield predicate
+
+
+def _terms(atom: Predicate) -> tuple[Term, ...]:
+    match atom:
+        case (
+            Comparison(_, left, right)
+            | TextTest(_, left, right)
+            | Membership(left, right)
+            | Overlap(left, right)
+        ):
+            return (left, right)
+        case IsMissing(term):
+            return (term,)
+        case Truth() | AnyRow():
+            return ()
+        case Not() | And() | Or():
+            raise AssertionError("joints are no atoms")
+        case _:
+            assert_never(atom)

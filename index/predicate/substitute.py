@@ -10,6 +10,7 @@ from index.predicate.evaluate import (
     comparison,
     contained,
     negate,
+    overlapping,
     text_test,
 )
 from index.predicate.nodes import (
@@ -17,6 +18,7 @@ from index.predicate.nodes import (
     NEVER,
     UNKNOWN,
     And,
+    AnyRow,
     Caller,
     Comparison,
     Constant,
@@ -25,6 +27,7 @@ from index.predicate.nodes import (
     Not,
     Now,
     Or,
+    Overlap,
     Predicate,
     Term,
     TextTest,
@@ -50,10 +53,14 @@ def substitute(predicate: Predicate, caller_values: CallerValues) -> Predicate:
             return _comparison(Comparison(symbol, known(left), known(right)))
         case Membership(item, collection):
             return _membership(Membership(known(item), known(collection)))
+        case Overlap(left, right):
+            return _overlap(Overlap(known(left), known(right)))
         case TextTest(symbol, text, part):
             return _text_test(TextTest(symbol, known(text), known(part)))
         case IsMissing(term):
             return _is_missing(IsMissing(known(term)))
+        case AnyRow(path, condition):
+            return AnyRow(path, substitute(condition, caller_values))
         case Not(operand):
             return negation(substitute(operand, caller_values))
         case And(operands):
@@ -109,6 +116,11 @@ def _settle(predicate: Predicate, *, wanted: bool) -> Predicate:
             return conjoin(_settle(operand, wanted=wanted) for operand in operands)
         case Or(operands):
             return disjoin(_settle(operand, wanted=wanted) for operand in operands)
+        case AnyRow(path, condition):
+            inner = _settle(condition, wanted=wanted)
+            return NEVER if wanted and inner == NEVER else AnyRow(path, inner)
+        case Overlap(left, right) if wanted and Constant(()) in (left, right):
+            return NEVER
         case _:
             return predicate
 
@@ -151,6 +163,13 @@ def _membership(node: Membership) -> Predicate:
             return UNKNOWN
         case _:
             return _fold(node, node.item, node.collection, contained)
+
+
+def _overlap(node: Overlap) -> Predicate:
+    # An empty list decides nothing yet: the other one may be missing.
+    if _is_unknown(node.left) or _is_unknown(node.right):
+        return UNKNOWN
+    return _fold(node, node.left, node.right, overlapping)
 
 
 def _is_missing(node: IsMissing) -> Predicate:

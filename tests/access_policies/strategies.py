@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tests.index.predicate.hostile import (
     TEXTS,
     TICKET,
     TIMES,
+    many_paths,
     paths,
 )
 
@@ -73,65 +75,131 @@ def principals() -> st.SearchStrategy[Principal]:
     )
 
 
-def policies() -> st.SearchStrategy[str]:
-    """The YAML of a policy on tickets: one to four rules, up to three masks."""
+def policies() -> st.SearchStrategy[list[tuple[str, str]]]:
+    """The documents of a policy on tickets: a broad allow for users and for agents alone, up to two
+    more rules for users, at times a limit for agents or a purpose, masks, and guard rails."""
     effect = st.sampled_from(["allow", "allow", "deny"])
     # Random allows match few rows and random denies most: a broad allow leaves something to decide.
     broad = _words(conditions(), st.just("or"), _in_row_values(st.just("in")))
-    first = st.tuples(st.just("allow"), broad | conditions())
-    others = st.lists(st.tuples(effect, conditions()), max_size=3)
-    rules = st.builds(lambda rule, more: [rule, *more], first, others)
-    masks = st.lists(st.tuples(_masked_fields(), conditions()), max_size=3)
-    return st.builds(_policy, rules, masks)
+    first = st.tuples(
+        *(st.tuples(st.just("allow"), st.just(side), broad) for side in ("user", "agent_alone"))
+    )
+    mine = st.tuples(effect, st.just("user"), conditions())
+    limit = st.tuples(effect, st.sampled_from(["agent", "agent_alone", "purpose"]), conditions())
+    rules = st.builds(
+        lambda first, mine, limits: [*first, *mine, *limits],
+        first,
+        st.lists(mine, max_size=2),
+        st.lists(limit, max_size=1),
+    )
+    masked = st.tuples(_masked_fields(), st.sampled_from(["user", "user", "agent", "purpose"]))
+    masks = st.lists(st.tuples(masked, conditions()), max_size=4)
+    guards = st.tuples(
+        st.lists(conditions(), max_size=1), st.lists(st.tuples(_hidden_fields(), conditions()))
+    )
+    return st.builds(_documents, rules, masks, st.none() | st.none() | guards)
 
 
-def conditions() -> st.SearchStrategy[str]:
-    return st.recursive(_leaves(), _joints, max_leaves=4)
+def conditions(entity: str = "ticket", row: str = "ticket") -> st.SearchStrategy[str]:
+    """Conditions on a row of the entity that goes by this name."""
+    leaves = _leaves(entity, row)
+    below = [
+        st.builds(
+            "any({}, {})".format,
+            st.just(".".join((row, *path))),
+            st.deferred(lambda target=target: conditions(target, target)),  # type: ignore[misc]
+        )
+        for path, target in many_paths(entity)
+    ]
+    return st.recursive(st.one_of(leaves, leaves, leaves, *below), _joints, max_leaves=4)
 
 
-def _policy(rules: list[tuple[str, str]], masks: list[tuple[tuple[str, str], str]]) -> str:
+def _documents(
+    rules: list[tuple[str, str, str]],
+    masks: list[tuple[tuple[str, str], str]],
+    guards: tuple[list[str], list[tuple[str, str]]] | None,
+) -> list[tuple[str, str]]:
     lines = ["entity: ticket", "rules:"]
-    for number, (effect, when) in enumerate(rules):
-        lines += [f"  - id: rule-{number}", f"    effect: {effect}", f"    when: {_yaml(when)}"]
-    lines += ["masks:"] if masks else []
-    for number, ((mask, fields), when) in enumerate(masks):
-        lines += [f"  - id: mask-{number}", f"    fields: [{fields}]", f"    mask: {mask}"]
+    for number, (effect, side, when) in enumerate(rules):
+        lines += [f"  - id: rule-{number}", f"    effect: {effect}", f"    for: {side}"]
         lines += [f"    when: {_yaml(when)}"]
-    return "\n".join(lines)
+    lines += ["masks:"] if masks else []
+    for number, ((mask, side), when) in enumerate(masks):
+        lines += [f"  - id: mask-{number}", f"    {mask}", f"    for: {side}"]
+        lines += [f"    when: {_yaml(when)}"]
+    documents = [("ticket.yaml", "\n".join(lines))]
+    if guards is not None:
+        denied, hidden = guards
+        lines = ["guard_rail: ticket"]
+        lines += ["rules:"] if denied else []
+        for when in denied:
+            lines += ["  - id: guard", "    effect: deny", f"    when: {_yaml(when)}"]
+        lines += ["masks:"] if hidden else []
+        for number, (mask, when) in enumerate(hidden):
+            lines += [f"  - id: guard-{number}", f"    {mask}", f"    when: {_yaml(when)}"]
+        documents.append(("guard_rail.yaml", "\n".join(lines)))
+    return documents
 
 
 def _yaml(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _masked_fields() -> st.SearchStrategy[tuple[str, str]]:
+def _masked_fields() -> st.SearchStrategy[str]:
+    """The lines of a mask that say what it does; bands nest, as they must."""
     texts = [name for name, spec in TICKET.fields.items() if spec.type is FieldType.TEXT]
-    others = [*texts, "status", "priority", "urgent", "tags"]
-    return st.tuples(st.just("partial"), _some(texts)) | st.tuples(st.just("hide"), _some(others))
+    any_field = [*texts, "status", "priority", "score", "urgent", "created_at", "tags"]
+    numbers = _some(["priority", "score"])
+    return st.one_of(
+        st.builds("mask: {}, fields: [{}]".format, _of("redact", "partial", "hash"), _some(texts)),
+        _hidden_fields(),
+        st.builds("mask: clear, fields: [{}]".format, _some(any_field)),
+        st.builds("mask: bucket, to: {}, fields: [{}]".format, _of("2", "10", "0.5"), numbers),
+        st.builds("mask: bucket, to: {}, fields: [due_at]".format, _of("day", "month", "year")),
+    ).map(lambda line: "\n    ".join(_split(line)))
+
+
+def _hidden_fields() -> st.SearchStrategy[str]:
+    fields = _some(["title", "requester_email", "status", "priority", "tags"])
+    return fields.map("mask: hide\n    fields: [{}]".format)
+
+
+def _split(line: str) -> list[str]:
+    head, fields, listed = line.partition("fields: ")
+    return [*(part for part in head.split(", ") if part.strip()), fields + listed]
+
+
+def _of(*words: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(words)
 
 
 def _some(names: list[str]) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(", ".join)
 
 
-def _leaves() -> st.SearchStrategy[str]:
+@cache
+def _leaves(entity: str, row: str) -> st.SearchStrategy[str]:
+    def names(*types: FieldType) -> st.SearchStrategy[str]:
+        return _names(entity, row, *types)
+
     text, number, moment = (
-        _names(FieldType.TEXT, FieldType.ENUM),
-        _names(FieldType.INTEGER, FieldType.DECIMAL),
-        _names(FieldType.TIMESTAMP),
+        names(FieldType.TEXT, FieldType.ENUM),
+        names(FieldType.INTEGER, FieldType.DECIMAL),
+        names(FieldType.TIMESTAMP),
     )
-    equality = st.sampled_from(["==", "!="])
-    order = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
-    plain_text = _names(FieldType.TEXT)
-    lists = _names(FieldType.TEXT_LIST)
-    truths = _names(FieldType.BOOLEAN)
-    ids = _names(FieldType.ID)
-    within = st.sampled_from(["in", "not in"])
-    tests = st.sampled_from(["startsWith", "endsWith", "contains"])
+    equality, within = _of("==", "!="), _of("in", "not in")
+    order = _of("==", "!=", "<", "<=", ">", ">=")
+    plain_text = names(FieldType.TEXT)
+    lists = names(FieldType.TEXT_LIST)
+    truths = names(FieldType.BOOLEAN)
+    ids = names(FieldType.ID)
+    tests = _of("startsWith", "endsWith", "contains")
     quoted = st.sampled_from(_WRITABLE).map(_quote)
     brackets = st.lists(quoted, min_size=1, max_size=4).map(lambda items: f"[{', '.join(items)}]")
     integers = st.sampled_from([str(number) for number in INTEGERS])
     times = st.sampled_from([f'"{time.isoformat()}"' for time in TIMES])
+    days = st.builds("days{}({})".format, _of("Ago", "Ahead"), st.sampled_from([0, 1, 36_500]))
+    patterns = _of("emea*", "bob@*", "a_b", "100%*", "e\u0301*").map(_quote)
     return st.one_of(
         _words(plain_text, order, plain_text | quoted),
         _words(quoted, order, plain_text),
@@ -139,18 +207,26 @@ def _leaves() -> st.SearchStrategy[str]:
         _words(plain_text, within, brackets),
         _words(text | quoted, within, lists),
         _words(text | quoted, within, _caller_lists()),
-        _in_row_values(within),
+        *([_in_row_values(within)] if entity == "ticket" else []),
+        st.builds("overlaps({}, {})".format, lists, lists | brackets),
+        st.builds("overlaps({}, {})".format, brackets, lists),
         st.builds("{}({}, {})".format, tests, text, text | quoted),
-        st.builds("{}({}, {})".format, tests, quoted, text),
+        st.builds("{}({}, {})".format, tests, quoted, plain_text),
+        st.builds("keyMatch({}, {})".format, plain_text, patterns),
         _words(number, order, number | integers),
         _words(integers, order, number),
-        _words(moment, order, moment | st.just("now")),
-        _words(moment, order, times),
+        _words(integers, _of("<", "<="), number, _of("<", "<="), integers),
+        _words(number, _of(">", ">="), number, _of(">", ">="), integers),
+        *(
+            [_words(moment, order, moment | st.just("now") | days), _words(moment, order, times)]
+            if entity != "reaction"
+            else []
+        ),
         _words(ids, equality, ids | st.sampled_from([f'"{id}"' for id in IDS])),
-        _words(truths, equality, truths | st.sampled_from(["true", "false"])),
+        _words(truths, equality, truths | _of("true", "false")),
         truths,
         _words(text | number | lists | truths | st.just("purpose"), equality, st.just("null")),
-        st.sampled_from(["true", "false"]),
+        _of("true", "false"),
     )
 
 
@@ -169,9 +245,9 @@ def _in_row_values(within: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.sampled_from(sorted(choices)).flatmap(test)
 
 
-def _names(*types: FieldType) -> st.SearchStrategy[str]:
-    """Fields of the row and of its parent, thrice as often as attributes of the caller."""
-    row = [".".join(("ticket", *path)) for path in paths(*types)]
+def _names(entity: str, row: str, *types: FieldType) -> st.SearchStrategy[str]:
+    """Fields of the row and of its parents, thrice as often as attributes of the caller."""
+    fields = [".".join((row, *path)) for path in paths(*types, entity=entity)]
     known = [
         f"{kind}.{name}"
         for kind, declared in CALLERS.items()
@@ -180,7 +256,8 @@ def _names(*types: FieldType) -> st.SearchStrategy[str]:
     ]
     if FieldType.TEXT in types:
         known += ["user.name", "agent.name", "purpose"]
-    return st.one_of(*[st.sampled_from(row)] * 3, st.sampled_from(known))
+    of_row = [st.sampled_from(fields)] * 3 if fields else []
+    return st.one_of(*of_row, st.sampled_from(known))
 
 
 def _caller_lists() -> st.SearchStrategy[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from access_policies import Mask, Principal, Snapshot, explain
+from access_policies import Mask, MaskKind, Principal, Snapshot, explain
 from access_policies import read_policies as read
 from tests.access_policies.strategies import CALLERS, SPECS
 from tests.index.predicate.hostile import NOW
@@ -51,7 +51,10 @@ def test_an_explanation_reads_well() -> None:
                    unknown with ticket.title = missing
         masked fields: requester_email (partial)
           applies  partial  contact-data: purpose != "billing"
-                   unknown with purpose = missing"""
+                   unknown with purpose = missing
+        to be seen:
+          legal-hold must not deny it if not `contains(ticket.title, "legal hold")` \
+(ticket.title is missing)"""
     )
 
 
@@ -79,7 +82,7 @@ def test_what_decides(
     assert explanation.visible is visible
     assert explanation.deciding == deciding
     assert tuple(trace.value for trace in explanation.rules) == truths
-    assert explanation.masked == {"requester_email": Mask.PARTIAL}
+    assert explanation.masked == {"requester_email": Mask(MaskKind.PARTIAL)}
     first = explanation.lines()[0]
     assert ("visible" if visible else "hidden") in first
     assert deciding or "no rule allows it" in first
@@ -89,5 +92,7 @@ def test_an_entity_without_a_policy() -> None:
     explanation = explain(SNAPSHOT, ANN, "customer", {"region": "emea"}, NOW)
 
     assert explanation.lines() == [
-        f"customer: hidden, as it has no policy (policy {SNAPSHOT.version[:12]})"
+        f"customer: hidden, as it has no policy (policy {SNAPSHOT.version[:12]})",
+        "to be seen:",
+        "  no rule for user allows anything: write one",
     ]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from access_policies import RuleError, parse
 from index.predicate import (
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -21,16 +22,19 @@ from index.predicate import (
     Not,
     Now,
     Or,
+    Overlap,
     Predicate,
     TextTest,
     Truth,
 )
-from index.specs import EntitySpec, FieldSpec, FieldType
+from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
 from tests.access_policies.strategies import CALLERS, SPECS
 from tests.index.predicate.hostile import TICKET
 
 TITLE, STATUS, PRIORITY = Attribute(("title",)), Attribute(("status",)), Attribute(("priority",))
 REGION = Attribute(("customer", "region"))
+TAGS, REGIONS = Attribute(("tags",)), Caller("user", "regions")
+INTERNAL = Comparison("==", Attribute(("internal",)), Constant(True))
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,67 @@ REGION = Attribute(("customer", "region"))
             r"""contains(ticket.title, "it's \"50% \\ off\"")""",
             TextTest("contains", TITLE, Constant('it\'s "50% \\ off"')),
         ),
+        # A pattern with `*` at its end is a beginning; one without it is the whole text.
+        ('keyMatch(ticket.title, "a_b*")', TextTest("startsWith", TITLE, Constant("a_b"))),
+        ('keyMatch(user.name, "bob")', Comparison("==", Caller("user", "name"), Constant("bob"))),
+        ('keyMatch(ticket.status, "open")', Comparison("==", STATUS, Constant("open"))),
+        # Lists that share an element; one may be written out.
+        ("overlaps(ticket.tags, user.regions)", Overlap(TAGS, REGIONS)),
+        ('overlaps(["a", "b"], ticket.tags)', Overlap(Constant(("a", "b")), TAGS)),
+        # Two comparisons in one.
+        (
+            "-1 <= ticket.priority < 5",
+            And((Comparison("<=", Constant(-1), PRIORITY), Comparison("<", PRIORITY, Constant(5)))),
+        ),
+        (
+            "now > ticket.due_at >= daysAgo(30)",
+            And(
+                (
+                    Comparison(">", Now(), Attribute(("due_at",))),
+                    Comparison(">=", Attribute(("due_at",)), Now(-30)),
+                )
+            ),
+        ),
+        # Whole days before and after the moment of the request.
+        ("ticket.due_at < daysAhead(7)", Comparison("<", Attribute(("due_at",)), Now(7))),
+        ("ticket.due_at < daysAgo(0)", Comparison("<", Attribute(("due_at",)), Now(0))),
+        # Several relations to one row, one after the other.
+        (
+            "ticket.customer.owner.team == user.region",
+            Comparison("==", Attribute(("customer", "owner", "team")), Caller("user", "region")),
+        ),
+        ("ticket.customer.owner.team == null", IsMissing(Attribute(("customer", "owner", "team")))),
+        # Any row of a relation to many, which goes by its entity's name inside.
+        ("any(ticket.comments, comment.internal)", AnyRow(("comments",), INTERNAL)),
+        ("not any(ticket.comments, true)", Not(AnyRow(("comments",), Truth(True)))),
+        (
+            'any(ticket.customer.invoices, invoice.state == "paid" and user.lead)',
+            AnyRow(
+                ("customer", "invoices"),
+                And(
+                    (
+                        Comparison("==", Attribute(("state",)), Constant("paid")),
+                        Comparison("==", Caller("user", "lead"), Constant(True)),
+                    )
+                ),
+            ),
+        ),
+        # What is asked of that row may lead on, and look at rows below it in turn.
+        (
+            "any(ticket.comments, comment.author.lead"
+            ' or any(comment.reactions, reaction.kind == "x"))',
+            AnyRow(
+                ("comments",),
+                Or(
+                    (
+                        Comparison("==", Attribute(("author", "lead")), Constant(True)),
+                        AnyRow(
+                            ("reactions",), Comparison("==", Attribute(("kind",)), Constant("x"))
+                        ),
+                    )
+                ),
+            ),
+        ),
         # Characters that mean something outside quotes mean nothing inside.
         ('ticket.title == "a; b # c && d"', Comparison("==", TITLE, Constant("a; b # c && d"))),
         # `and` binds tighter than `or`; space and a newline around the rule do not matter.
@@ -128,7 +193,12 @@ def test_a_rule_means(text: str, meaning: Predicate) -> None:
         ("ticket.customer == null", 8, "`customer` is a customer, not a value"),
         ("ticket.comments == null", 8, "leads to many rows"),
         ('ticket.comments.body == "x"', 8, "leads to many rows"),
-        ('ticket.customer.owner.name == "x"', 23, "one step away"),
+        ('ticket.customer.owner.name.x == "x"', 28, "has no parts"),
+        ('ticket.customer.owner.nmae == "x"', 23, "did you mean `name`?"),
+        ('ticket.customer.ownr.name == "x"', 17, "did you mean `owner`?"),
+        ("ticket.customer.owner == null", 17, "name a field of it: `ticket.customer.owner.…`"),
+        ('ticket.customer.invoices.state == "x"', 17, "any(ticket.customer.invoices, …)"),
+        ("ticket" + ".customer" * 9 + '.x == "x"', 17, "no relation `customer`"),
         ("ticket.title.length == 5", 14, "has no parts"),
         ('user == "bob"', 1, "`user.name`"),
         ('purpose.name == "x"', 9, "has no parts"),
@@ -148,7 +218,8 @@ def test_a_rule_means(text: str, meaning: Predicate) -> None:
         ("ticket.urgent > true", 1, "has no order"),
         ("ticket.account > user.account", 1, "has no order"),
         ('ticket.tags == "vip"', 1, "write `… in ticket.tags`"),
-        ("ticket.tags in user.regions", 1, "only one text stands before `in`"),
+        ("ticket.tags in user.regions", 1, "write overlaps(ticket.tags, user.regions)"),
+        ('ticket.tags in ["vip"]', 1, "write overlaps(ticket.tags, [...])"),
         ("ticket.priority in user.regions", 1, "only one text stands before `in`"),
         ("5 in ticket.tags", 1, "only one text stands before `in`"),
         ("ticket.total > 100", 1, "amounts of money"),
@@ -184,8 +255,55 @@ def test_a_rule_means(text: str, meaning: Predicate) -> None:
         ('contains(ticket.tags, "vip")', 10, "write `… in ticket.tags`"),
         ('contains(ticket.title, "")', 1, "every text contains the empty one"),
         ('regexMatch(ticket.title, "(a+)+$")', 1, "other than startsWith, endsWith, contains"),
-        # Comparisons one at a time.
-        ("1 < ticket.priority < 5", 1, "`1 < ticket.priority and ticket.priority < 5`"),
+        ("hasAny(ticket.tags, user.regions)", 1, "keyMatch, overlaps, any cannot be used"),
+        ('keyMatch("abc*", ticket.title)', 1, "only the second one is a constant"),
+        ("keyMatch(ticket.title, user.name)", 1, "only the second one is a constant"),
+        ("keyMatch(ticket.title, 5)", 24, "the pattern stands in quotes"),
+        ('keyMatch(ticket.title, "*")', 24, "every text matches this pattern"),
+        ('keyMatch(ticket.title, "a*b")', 24, "one `*` at most, as its last character"),
+        ('keyMatch(ticket.title, "a**")', 24, "one `*` at most, as its last character"),
+        ('keyMatch(ticket.priority, "1*")', 10, "is a whole number; keyMatch takes texts"),
+        ('keyMatch(ticket.status, "Open")', 1, 'did you mean "open"?'),
+        ('keymatch(ticket.title, "a*")', 1, "did you mean keyMatch?"),
+        ("overlaps(ticket.tags)", 1, "overlaps takes two lists"),
+        ('overlaps(ticket.tags, "vip")', 23, "overlaps takes two lists"),
+        ('overlaps(ticket.title, ["a"])', 10, "is text, not a list; write `ticket.title in …`"),
+        ('overlaps(["a"], ["a"])', 1, "both lists are constants"),
+        ("overlaps(ticket.tags, [])", 23, "the list is empty"),
+        ("overlaps(ticket.tags, [5])", 23, "overlaps takes lists of texts; 5 is none"),
+        ("ticket.due_at < daysAgo(-1)", 17, "a whole number of days, up to 36500"),
+        ("ticket.due_at < daysAgo(36501)", 17, "a whole number of days, up to 36500"),
+        ("ticket.due_at < daysAgo(1.5)", 17, "a whole number of days, up to 36500"),
+        ("ticket.due_at < daysAgo(true)", 17, "a whole number of days, up to 36500"),
+        ("ticket.due_at < daysAgo(ticket.priority)", 17, "a whole number of days"),
+        ("ticket.due_at < daysAgo(0x10)", 17, "a whole number of days"),
+        ("ticket.due_at < daysago(3)", 17, "did you mean daysAgo?"),
+        ("daysAgo(3)", 1, "is a time, not true or false"),
+        ("daysAgo(3) < now", 1, "both sides are moments of the request"),
+        ("ticket.title == daysAgo(3)", 1, "not comparable"),
+        # Any: a relation to many rows, and a condition that reads nothing but them.
+        ("any(ticket.comments)", 1, "any takes a relation to many rows and a condition"),
+        ("any(comment.internal for comment in ticket.comments)", 1, "any takes a relation"),
+        ("any(ticket.customer, true)", 12, "leads to one row; write its field directly"),
+        ("any(ticket.tags, true)", 12, "`tags` is a value"),
+        ("any(ticket.commnts, true)", 12, "did you mean `comments`?"),
+        ("any(ticket.comments.reactions, true)", 12, "any(ticket.comments, …)"),
+        ("any(ticket, true)", 5, "such as any(ticket.comments, …)"),
+        ("any(user.regions, true)", 5, "write `… in user.regions`"),
+        ("any(tickets.comments, true)", 5, "did you mean `ticket`?"),
+        ('any("x", true)', 5, "a part of a constant"),
+        ("any(ticket.comments, ticket.urgent)", 22, "`ticket` is the row outside"),
+        ("any(ticket.comments, internal)", 22, "write `comment.internal`"),
+        ("any(ticket.comments, reaction.kind == null)", 22, "begins with `comment.`"),
+        ("any(ticket.comments, comment.internl)", 30, "did you mean `internal`?"),
+        ("any(ticket.comments, 5)", 22, "this is a value, not a condition"),
+        ("any(ticket.comments, true) == true", 1, "any(…) is true or false already"),
+        # A chain goes one way.
+        ("1 < ticket.priority > 5", 1, "`1 < ticket.priority and ticket.priority > 5`"),
+        ("1 == ticket.priority == 5", 1, "only `<` and `<=`, or only `>` and `>=`"),
+        ("1 < ticket.priority in [2]", 1, "only `<` and `<=`, or only `>` and `>=`"),
+        ("1 < 2 < ticket.priority", 1, "both sides are constants"),
+        ("1 < ticket.priority < ticket.title", 5, "not comparable"),
         ("(ticket.urgent == true) == true", 2, "a comparison inside another one"),
         # Other languages' operators, with ours.
         ('ticket.title = "a"', 14, "write `==`"),
@@ -277,10 +395,33 @@ def test_an_entity_named_like_a_root_is_written_row() -> None:
     assert rule == Comparison("==", Attribute(("email",)), Caller("user", "name"))
 
 
+def test_entities_that_lead_round_in_a_circle() -> None:
+    one = RelationSpec(name="parent", target="node", kind="one", column="parent_id")
+    many = RelationSpec(name="children", target="node", kind="many", column="parent_id")
+    name = FieldSpec(name="name", type=FieldType.TEXT)
+    node = EntitySpec(
+        name="node", fields={"name": name}, relations={"parent": one, "children": many}
+    )
+
+    def means(text: str) -> Predicate:
+        return parse(text, node, {"node": node}, CALLERS)
+
+    # Inside, the name is that of the inner row.
+    assert means('any(node.children, node.name == "x")') == AnyRow(
+        ("children",), Comparison("==", Attribute(("name",)), Constant("x"))
+    )
+    assert means("node" + ".parent" * 8 + ".name == null")
+    with pytest.raises(RuleError, match="can follow 8 relations"):
+        means("node" + ".parent" * 9 + ".name == null")
+    assert means("any(node.children, " * 3 + "true" + ")" * 3)
+    with pytest.raises(RuleError, match="nested 3 deep"):
+        means("any(node.children, " * 4 + "true" + ")" * 4)
+
+
 _WORDS = [
     *".,()[]<\"'\\#;&é:={}@*", "ticket", "title", "status", "customer", "region", "user", "now",
-    "null", "true", "not", "and", "or", "in", "==", "a", "1", "-1", "1.5", "startsWith", "if",
-    "lambda", "is", "__",
+    "null", "true", "not", "and", "or", "in", "==", "a", "1", "-1", "1.5", "startsWith", "any",
+    "if", "lambda", "is", "__",
 ]  # fmt: skip
 
 

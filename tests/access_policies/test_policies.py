@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from access_policies import Mask, PolicyError, load_policies, read_policies
+from access_policies import Mask, MaskKind, PolicyError, load_policies, read_policies
 from index.predicate import Attribute, Comparison, Constant, Truth
 from tests.access_policies.strategies import CALLERS, SPECS
 
@@ -37,13 +37,14 @@ def test_a_policy_file(tmp_path: Path) -> None:
 
     assert set(policies) == {"ticket", "customer"}
     ticket = policies["ticket"]
-    (allow,), (deny,), (mask,) = ticket.allows, ticket.denies, ticket.masks
+    (allow, deny), (mask,) = ticket.rules, ticket.masks
+    assert (allow.effect, deny.effect) == ("allow", "deny")
     assert allow.id == "open-ones"
     assert allow.text == 'ticket.status == "open"'
     assert allow.predicate == Comparison("==", Attribute(("status",)), Constant("open"))
     assert allow.because == "Whoever works here sees what is open."
     assert (deny.id, deny.because) == ("never-urgent", "")
-    assert (mask.mask, mask.fields) == (Mask.PARTIAL, ("requester_email", "title"))
+    assert (mask.mask, mask.fields) == (Mask(MaskKind.PARTIAL), ("requester_email", "title"))
     assert mask.predicate == Truth(True)
 
 
@@ -63,7 +64,8 @@ def _mask(**keys: str) -> str:
     [
         # The file itself.
         ("", "line 1: the file is empty"),
-        ("- ticket", "line 1: expected the keys entity, rules, masks"),
+        ("- ticket", "line 1: a document has one of the keys entity, guard_rail, tests, owners"),
+        ("entty: ticket\nrules: []", "did you mean `entity`?"),
         ("entity: [", "line 1: this is not YAML"),
         ("a: 1\n---\nb: 2", "line 2: this is not YAML"),
         ("entity: ticket\0", "this is not YAML"),
@@ -91,12 +93,43 @@ def _mask(**keys: str) -> str:
         # YAML 1.1 reads these as booleans; the language does not know them.
         (_rule(when="yes"), "line 5: column 1: `yes` is unknown"),
         # A mask.
-        (_mask(mask="blur"), "line 6: there is no mask `blur`; known are hide, partial"),
+        (_mask(mask="blur"), "line 6: there is no mask `blur`; known are hide, redact, hash"),
         (_mask(fields="[titel]"), "line 5: there is no field of ticket `titel`; did you mean"),
         (_mask(fields="title"), "line 5: expected a list"),
         (_mask(fields="[]"), "line 5: the mask names no field"),
-        (_mask(mask="partial", fields="[priority]"), "line 5: `priority` is not text"),
-        (_mask(mask="partial", fields="[status]"), "line 5: `status` is not text"),
+        (
+            _mask(mask="partial", fields="[priority]"),
+            "line 5: `partial` cannot mask `priority`, which is integer; use `hide`, `bucket`",
+        ),
+        (_mask(mask="hash", fields="[status]"), "which is enum; use `hide`, `clear`"),
+        (_mask(mask="bucket", fields="[priority]"), "line 6: a bucket needs `to`"),
+        (_mask(mask="bucket", fields="[priority]", to="month"), "bands of a width"),
+        (_mask(mask="bucket", fields="[priority]", to="0"), "bands of a width"),
+        (_mask(mask="hide", to="10"), "line 8: `to` is for buckets; hide has none"),
+        # Two bands that do not nest tell more together than each alone.
+        (
+            "entity: ticket\nrules: []\nmasks:\n"
+            "  - {id: a, fields: [priority], mask: bucket, to: 10, when: 'true'}\n"
+            "  - {id: b, fields: [priority], mask: bucket, to: 15, when: 'true'}",
+            "make one a multiple of the other",
+        ),
+        # Whom it is for.
+        (_rule(**{"for": "agents"}), "line 6: there is no side `agents`; did you mean `agent`?"),
+        (_mask(**{"for": "agent_alone"}), "there is no side `agent_alone`"),
+        # A guard rail.
+        ("guard_rail: ticket", "ticket has no policy, so there is nothing to guard"),
+        (
+            "guard_rail: ticket\nrules: [{id: a, effect: allow, when: 'true'}]",
+            "line 2: a guard rail only denies",
+        ),
+        (
+            "guard_rail: ticket\nrules: [{id: a, effect: deny, for: agent, when: 'true'}]",
+            "line 2: a guard rail only denies, and denies everyone",
+        ),
+        (
+            "guard_rail: ticket\nmasks: [{id: a, fields: [title], mask: clear, when: 'true'}]",
+            "line 2: a guard rail only masks",
+        ),
         (_mask(when="user.regoin == 'emea'"), "line 7: column 6: no attribute `regoin`"),
     ],
 )
@@ -104,14 +137,13 @@ def test_a_mistake_is_reported_with_its_line(text: str, problem: str) -> None:
     with pytest.raises(PolicyError) as caught:
         read_policies([("ticket.yaml", text)], SPECS, CALLERS)
 
-    assert all(found.startswith("ticket.yaml, line ") for found in caught.value.problems)
+    assert all(found.startswith(("ticket.yaml", "ticket:")) for found in caught.value.problems)
     assert any(problem in found for found in caught.value.problems)
 
 
 def test_every_mistake_of_every_file_is_reported(tmp_path: Path) -> None:
     bad_rules = _rule(when="ticket.statsu == 'open'", effect="Deny")
     (tmp_path / "1.yaml").write_text(bad_rules)
-    (tmp_path / "2.yaml").write_bytes(b"entity: \xff")
     (tmp_path / "3.yaml").write_text(TICKET_POLICY)
     (tmp_path / "4.yaml").write_text(TICKET_POLICY)
 
@@ -120,13 +152,19 @@ def test_every_mistake_of_every_file_is_reported(tmp_path: Path) -> None:
 
     beginnings = [problem.splitlines()[0] for problem in caught.value.problems]
     assert beginnings == [
-        "2.yaml: the file cannot be read as UTF-8 text",
         "1.yaml, line 4: there is no effect `Deny`; did you mean `deny`?",
         "1.yaml, line 5: column 8: ticket has no field `statsu`; did you mean `status`?",
-        "3.yaml, line 1: another file already holds the policy of `ticket`",
-        "4.yaml, line 1: another file already holds the policy of `ticket`",
+        "3.yaml, line 1: another document already holds what is for `ticket`",
+        "4.yaml, line 1: another document already holds what is for `ticket`",
     ]
     assert all(problem in str(caught.value) for problem in caught.value.problems)
+
+
+def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "1.yaml").write_bytes(b"entity: \xff")
+
+    with pytest.raises(PolicyError, match=r"1\.yaml: the file cannot be read as UTF-8 text"):
+        load_policies(tmp_path, SPECS, CALLERS)
 
 
 def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:

@@ -13,13 +13,23 @@ from typing import Any
 
 import pytest
 
-from access_policies import Mask, MaskRule, Policy, PolicySet, Principal, Rule, Snapshot
+from access_policies import (
+    Mask,
+    MaskKind,
+    MaskRule,
+    Policy,
+    PolicySet,
+    Principal,
+    Rule,
+    Snapshot,
+)
 from access_policies import read_policies as read
 from index.errors import ConfigurationError
 from index.predicate import ALWAYS, NEVER, Attribute, Comparison, Constant, Membership, Not
 from tests.access_policies.strategies import CALLERS, SPECS
 from tests.index.predicate.hostile import NOW
 
+HIDE, PARTIAL = Mask(MaskKind.HIDE), Mask(MaskKind.PARTIAL)
 SUPPORT = """
 entity: ticket
 rules:
@@ -96,14 +106,14 @@ def test_decide(principal: Principal, row: Mapping[str, Any], visible: bool) -> 
     [
         # No mask that is false applies.
         (LEAD, _ticket(tier="free"), {}),
-        (EMEA, _ticket(tier="free"), {"requester_email": Mask.PARTIAL}),
+        (EMEA, _ticket(tier="free"), {"requester_email": PARTIAL}),
         # Hiding wins over a partial mask.
-        (EMEA, _ticket(tier="gold"), {"requester_email": Mask.HIDE, "region": Mask.HIDE}),
+        (EMEA, _ticket(tier="gold"), {"requester_email": HIDE, "region": HIDE}),
         # A mask applies when it is unknown: by the row, or by the caller.
-        (LEAD, _ticket(tier=None), {"requester_email": Mask.HIDE, "region": Mask.HIDE}),
-        (_principal("billing"), _ticket(tier="gold"), {"requester_email": Mask.PARTIAL}),
+        (LEAD, _ticket(tier=None), {"requester_email": HIDE, "region": HIDE}),
+        (_principal("billing"), _ticket(tier="gold"), {"requester_email": PARTIAL}),
         # A row of the wrong types is masked as far as its rule goes.
-        (LEAD, _ticket(tier=7), {"requester_email": Mask.HIDE, "region": Mask.HIDE}),
+        (LEAD, _ticket(tier=7), {"requester_email": HIDE, "region": HIDE}),
     ],
 )
 def test_masks_for(principal: Principal, row: dict[str, Any], masks: dict[str, Mask]) -> None:
@@ -126,11 +136,13 @@ def test_visibility_of_a_known_caller() -> None:
 
     # The second allow rule is false for whoever is no lead, and is gone.
     assert visibility.rows.operands[0] == region  # type: ignore[union-attr]
-    assert visibility.hops == {"customer"}
+    assert visibility.hops == {("customer",)}
     assert not visibility.clear("requester_email")
     assert not visibility.clear("region")
     assert visibility.clear("title")
-    assert visibility.masks["requester_email"].partial == ALWAYS
+    (hide, _), (partial, when) = visibility.masks["requester_email"].levels
+    assert (hide, partial, when) == (HIDE, PARTIAL, ALWAYS)
+    assert not visibility.hidden("requester_email")
     assert visibility.masks["region"].clear == Not(
         Comparison("==", Attribute(("customer", "tier")), Constant("gold"))
     )

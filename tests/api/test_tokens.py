@@ -1,4 +1,5 @@
-"""No token, a bad one, an expired one: 401, always the same, and never data."""
+"""No token, a bad one, an expired one: 401, always the same, and never data. A good one is good for
+what it says and no more."""
 
 from __future__ import annotations
 
@@ -6,14 +7,18 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from typer.testing import CliRunner
 
-from api.auth import MAX_LIFETIME
+from api.auth import MAX_LIFETIME, Tokens
+from api.cli.commands import app
+from index.errors import InvalidRequest
 from tests.api.site import KEY, TENANT, Site
 
 _QUERY = {"query": "{ customers { totalCount } }"}
@@ -86,6 +91,17 @@ REFUSED: dict[str, Callable[[], list[tuple[str, str]]]] = {
     "a name with a NUL": _bearer(lambda: _signed(sub="maya\x00")),
     "an agent that is no object": _bearer(lambda: _signed(act="helper")),
     "an agent without a name": _bearer(lambda: _signed(act={})),
+    "another kind of subject": _bearer(lambda: _signed(sub_type="service")),
+    "a kind of subject that is a list": _bearer(lambda: _signed(sub_type=["agent"])),
+    "an agent for an agent": _bearer(lambda: _signed(sub_type="agent", act={"sub": "helper"})),
+    "an unknown scope": _bearer(lambda: _signed(scope="read write")),
+    "a scope of another case": _bearer(lambda: _signed(scope="Read")),
+    "a scope without an entity": _bearer(lambda: _signed(scope="read:")),
+    "a scope for a pattern": _bearer(lambda: _signed(scope="read:*")),
+    "a scope with a line break": _bearer(lambda: _signed(scope="read\n")),
+    "an empty scope": _bearer(lambda: _signed(scope="")),
+    "scopes with two spaces between": _bearer(lambda: _signed(scope="read  policy")),
+    "a scope that is a list": _bearer(lambda: _signed(scope=["read"])),
     "a purpose that is a number": _bearer(lambda: _signed(purpose=7)),
     "no tenant": _bearer(lambda: _signed(tenant=None)),
     "an unknown tenant": _bearer(lambda: _signed(tenant="another-company")),
@@ -110,18 +126,95 @@ def test_every_refusal_is_the_same(
     }
 
 
-def test_the_tokens_above_would_be_good_otherwise(site: Site) -> None:
-    headers = {"authorization": f"Bearer {_signed(act={'sub': 'helper'}, purpose='support')}"}
-    answer = httpx.post(f"{site.url}/graphql", json=_QUERY, headers=headers, trust_env=False)
-    assert answer.status_code == 200
-    assert answer.json()["data"]["customers"]["totalCount"] > 0
-
-
-def test_attributes_in_a_token_mean_nothing(site: Site) -> None:
-    token = _signed(sub="nobody", department="support", regions=["EMEA"])
+def _seen(site: Site, token: str) -> int:
+    """How many customers there are for a token, none also where there is nothing to ask for."""
     headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{site.url}/graphql", json=_QUERY, headers=headers, trust_env=False)
-    assert answer.json() == {"data": {"customers": {"totalCount": 0}}}
+    assert answer.status_code == 200
+    data = answer.json().get("data") or {"customers": {"totalCount": 0}}
+    count: int = data["customers"]["totalCount"]
+    return count
+
+
+# The claims of a token, and whether it sees customers: maya does, and nothing is granted to the
+# helper itself.
+SEEN: dict[str, tuple[dict[str, Any], bool]] = {
+    "a user": ({}, True),
+    "an agent for a user": ({"act": {"sub": "helper"}, "purpose": "support"}, True),
+    "a scope for everything": ({"scope": "read"}, True),
+    "a scope for customers": ({"scope": "read:ticket read:customer"}, True),
+    "a scope for tickets": ({"scope": "read:ticket"}, False),
+    "a scope for what there is not": ({"scope": "read:flurb"}, False),
+    "a scope for policies alone": ({"scope": "policy"}, False),
+    "a scope for policies as well": ({"scope": "policy read"}, True),
+    "an agent on its own": ({"sub": "helper", "sub_type": "agent"}, False),
+    "an agent that is named like a user": ({"sub": "maya", "sub_type": "agent"}, False),
+    # Attributes come from the directory, whatever a token says.
+    "a user with attributes of its own": (
+        {"sub": "nobody", "department": "support", "regions": ["EMEA"]},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("claims", "sees"), SEEN.values(), ids=SEEN.keys())
+def test_a_good_token_is_good_for_what_it_says(
+    site: Site, claims: dict[str, Any], sees: bool
+) -> None:
+    assert (_seen(site, _signed(**claims)) > 0) is sees
+
+
+# What is asked for, and what the token then says: user, agent, purpose and scopes.
+ISSUED: dict[str, tuple[list[str], tuple[object, ...]]] = {
+    "a user": (["--user", "maya"], ("maya", None, None, None)),
+    "an agent for a user": (
+        ["--user", "maya", "--agent", "bot", "--purpose", "support"],
+        ("maya", "bot", "support", None),
+    ),
+    "an agent on its own": (["--agent", "bot"], (None, "bot", None, None)),
+    "scopes": (
+        ["--user", "maya", "--scope", "read:ticket", "--scope", "policy"],
+        ("maya", None, None, frozenset({"read:ticket", "policy"})),
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), ISSUED.values(), ids=ISSUED.keys())
+def test_a_token_says_what_it_was_issued_for(
+    options: list[str], said: tuple[object, ...], tmp_path: Path
+) -> None:
+    variables = {"REMIT_HOME": str(tmp_path), "REMIT_TOKEN_KEY": KEY, "REMIT_TENANT": "acme"}
+    result = CliRunner().invoke(app, ["token", *options], env=variables)
+    assert result.exception is None
+    claims = Tokens(KEY.encode()).verify(result.stdout.strip())
+    assert (claims.user, claims.agent, claims.purpose, claims.scopes) == said
+    assert claims.tenant == "acme"
+
+
+# What is asked for, and the word that says what is wrong with it.
+NOT_ISSUED: dict[str, tuple[list[str], str]] = {
+    "nobody": ([], "--user"),
+    "an unknown scope": (["--user", "maya", "--scope", "write"], "'write'"),
+    "two scopes in one": (["--user", "maya", "--scope", "read policy"], "'read policy'"),
+    "an entity that is not there": (["--user", "maya", "--scope", "read:tickt"], "'tickt'"),
+    "an agent without a name": (["--agent", ""], "agent"),
+    "a purpose that nobody can read": (["--user", "maya", "--purpose", "a\nb"], "purpose"),
+    "a token longer than any that is taken": (
+        ["--user", "maya", *(f"--scope=read:entity_{number}" for number in range(300))],
+        "Shorten",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "word"), NOT_ISSUED.values(), ids=NOT_ISSUED.keys())
+def test_a_token_that_would_be_refused_is_not_issued(
+    options: list[str], word: str, tmp_path: Path
+) -> None:
+    variables = {"REMIT_HOME": str(tmp_path), "REMIT_TOKEN_KEY": KEY}
+    result = CliRunner().invoke(app, ["token", *options], env=variables)
+    assert isinstance(result.exception, InvalidRequest)
+    assert word in str(result.exception)
+    assert result.stdout == ""
 
 
 def test_health_needs_no_token_and_tells_nothing(site: Site) -> None:

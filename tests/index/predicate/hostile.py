@@ -1,18 +1,11 @@
-"""Rows that break careless translations, the same in Python and in Postgres.
-
-Missing values everywhere, empty texts and lists, LIKE metacharacters, quotes, composed and
-decomposed letters, both ends of `bigint`, list items that are null, tickets without a customer.
-"""
+"""Hostile rows, the same in memory and in Postgres: tickets with and without customers and owners
+of customers, with no, some and many comments and invoices."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -21,128 +14,77 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    FromClause,
     Integer,
     MetaData,
     Numeric,
-    Select,
     Table,
     Text,
     Uuid,
+    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from index.predicate import to_sql
+from index.predicate import Place, filter_sql, to_sql
 from index.predicate.nodes import Predicate
-from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-TEXTS = (
-    "", " ", "emea", "EMEA", "emea-north", "apac", "north", "a_b", "axb", "100%", "100x", "\\", "'",
-    "O'Hara", "\u00e9", "e\u0301", "日本", "🦊 fox", "a\nb", "null", "p.smith@x.io", "AT&&T",
-    "a||b", "STOP!", "bob@acme.com", "bob@acme.com\n", "@acme.com", "user@@acme.com",
-    "bob@münchen.de",
-    "my pin is 1234@5678", "exactly8", "ninechars", "\u202eevil", "ﬁx", "İ",
-)  # fmt: skip
-STATUSES = ("open", "pending", "closed")
-TIERS = ("free", "gold")
-INTEGERS = (0, 1, 2, 3, -1, 2**63 - 1, -(2**63))
-DECIMALS = tuple(map(Decimal, ("0", "-0.0", "0.1", "1.10", "1.1", "-5.5", "1E+20", "1E-20")))
-TIMES = (
+from index.specs import EntitySpec, FieldType
+from tests.index.predicate.hostile_values import (
+    COMMENT,
+    CUSTOMER,
+    DECIMALS,
+    IDS,
+    INTEGERS,
+    INVOICE,
+    LISTS,
     NOW,
-    NOW - timedelta(microseconds=1),
-    NOW + timedelta(microseconds=1),
-    datetime(1970, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    PERSON,
+    POOLS,
+    REACTION,
+    SPECS,
+    STATUSES,
+    TEXTS,
+    TICKET,
+    TIERS,
+    TIMES,
+    many_paths,
+    paths,
 )
-IDS = (UUID(int=0), UUID(int=1), UUID(int=2**128 - 1))
-LISTS: tuple[tuple[str | None, ...], ...] = (
-    (),
-    ("emea",),
-    ("emea", None),
-    (None,),
-    ("", "apac"),
-    ("a_b", "x,y", "{}", '"q"', "NULL", "\\"),
-    ("bob@acme.com", "north"),
-)
-POOLS: Mapping[FieldType, Sequence[Any]] = {
-    FieldType.TEXT: TEXTS,
-    FieldType.INTEGER: INTEGERS,
-    FieldType.DECIMAL: DECIMALS,
-    FieldType.BOOLEAN: (True, False),
-    FieldType.TIMESTAMP: TIMES,
-    FieldType.ID: IDS,
-    FieldType.TEXT_LIST: LISTS,
-}
+
+__all__ = [
+    "CUSTOMER",
+    "DECIMALS",
+    "IDS",
+    "INTEGERS",
+    "LISTS",
+    "NOW",
+    "SPECS",
+    "STATUSES",
+    "TEXTS",
+    "TICKET",
+    "TICKETS",
+    "TIERS",
+    "TIMES",
+    "HostilePlace",
+    "HostileRows",
+    "many_paths",
+    "paths",
+]
+
+_MemoryRow = dict[str, Any]
+
+_chance = random.Random(20260301)  # noqa: S311 - the same rows in every run
 
 
-def _fields(**types: FieldType | tuple[str, ...]) -> dict[str, FieldSpec]:
-    return {
-        name: FieldSpec(name=name, type=FieldType.ENUM, values=type)
-        if isinstance(type, tuple)
-        else FieldSpec(name=name, type=type)
-        for name, type in types.items()
-    }
-
-
-CUSTOMER = EntitySpec(
-    name="customer",
-    fields=_fields(
-        region=FieldType.TEXT,
-        tier=TIERS,
-        employees=FieldType.INTEGER,
-        contract=FieldType.DECIMAL,
-        vip=FieldType.BOOLEAN,
-        since=FieldType.TIMESTAMP,
-        labels=FieldType.TEXT_LIST,
-        account=FieldType.ID,
-    ),
-)
-TICKET = EntitySpec(
-    name="ticket",
-    fields=_fields(
-        title=FieldType.TEXT,
-        requester_email=FieldType.TEXT,
-        region=FieldType.TEXT,
-        status=STATUSES,
-        priority=FieldType.INTEGER,
-        score=FieldType.DECIMAL,
-        urgent=FieldType.BOOLEAN,
-        created_at=FieldType.TIMESTAMP,
-        due_at=FieldType.TIMESTAMP,
-        tags=FieldType.TEXT_LIST,
-        account=FieldType.ID,
-        total=FieldType.MONEY,
-    ),
-    relations={
-        "customer": RelationSpec(
-            name="customer", target="customer", kind="one", column="customer_id"
-        ),
-        "comments": RelationSpec(
-            name="comments", target="comment", kind="many", column="ticket_id"
-        ),
-    },
-)
-SPECS = {"ticket": TICKET, "customer": CUSTOMER}
-
-
-def paths(*types: FieldType) -> list[tuple[str, ...]]:
-    """Every attribute of those types that a rule on a ticket can read."""
-    own = [(name,) for name, spec in TICKET.fields.items() if spec.type in types]
-    far = [("customer", name) for name, spec in CUSTOMER.fields.items() if spec.type in types]
-    return [*own, *far]
-
-
-def _rows(spec: EntitySpec, count: int, chance: random.Random) -> list[dict[str, Any]]:
+def _rows(spec: EntitySpec, count: int) -> list[_MemoryRow]:
     """Rows of random pool values, a fifth of them missing, after one row with nothing at all."""
     fields = [field for field in spec.fields.values() if field.type is not FieldType.MONEY]
-    empty: dict[str, Any] = {field.name: None for field in fields}
+    empty: _MemoryRow = {field.name: None for field in fields}
     filled = [
         {
             field.name: None
-            if chance.random() < 0.2
-            else chance.choice(POOLS.get(field.type, field.values))
+            if _chance.random() < 0.2
+            else _chance.choice(POOLS.get(field.type, field.values))
             for field in fields
         }
         for _ in range(count - 1)
@@ -150,11 +92,24 @@ def _rows(spec: EntitySpec, count: int, chance: random.Random) -> list[dict[str,
     return [empty, *filled]
 
 
-_chance = random.Random(20260301)  # noqa: S311 - the same rows in every run
-CUSTOMERS = _rows(CUSTOMER, 20, _chance)
-TICKETS = [
-    {**row, "customer": _chance.choice([None, *CUSTOMERS])} for row in _rows(TICKET, 120, _chance)
-]
+def _below(rows: Sequence[_MemoryRow], relation: str, spec: EntitySpec, most: int) -> None:
+    """Put up to `most` rows below each, and none below a third of them."""
+    pool = _rows(spec, len(rows) * most)
+    for row in rows:
+        count = _chance.choice([0, *range(most + 1)])
+        _chance.shuffle(pool)
+        row[relation] = tuple(dict(each) for each in pool[:count])
+
+
+PEOPLE = _rows(PERSON, 8)
+CUSTOMERS = [{**row, "owner": _chance.choice([None, *PEOPLE])} for row in _rows(CUSTOMER, 20)]
+_below(CUSTOMERS, "invoices", INVOICE, 2)
+TICKETS = [{**row, "customer": _chance.choice([None, *CUSTOMERS])} for row in _rows(TICKET, 120)]
+_below(TICKETS, "comments", COMMENT, 3)
+COMMENTS = [comment for ticket in TICKETS for comment in ticket["comments"]]
+for _comment in COMMENTS:
+    _comment["author"] = _chance.choice([None, *PEOPLE])
+_below(COMMENTS, "reactions", REACTION, 2)
 
 _SQL_TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Text(collation="C"),
@@ -168,79 +123,123 @@ _SQL_TYPES: Mapping[FieldType, Any] = {
 }
 
 
-def _table(metadata: MetaData, spec: EntitySpec, *more: Column[Any]) -> Table:
-    columns = [
-        Column(field.name, _SQL_TYPES[field.type])
-        for field in spec.fields.values()
-        if field.type is not FieldType.MONEY
-    ]
-    return Table(
-        spec.name,
-        metadata,
-        Column("id", Integer, primary_key=True),
-        *more,
-        *columns,
-        prefixes=["TEMPORARY"],
-    )
+class HostilePlace:
+    """An entity at a place of a statement, with the joins that have been asked for."""
+
+    def __init__(self, tables: Mapping[str, Table], entity: str) -> None:
+        self._tables = tables
+        self.table: FromClause = tables[entity].alias()
+        self.source: FromClause = self.table
+        self._ends: dict[tuple[str, ...], tuple[EntitySpec, FromClause]] = {
+            (): (SPECS[entity], self.table)
+        }
+
+    def column(self, path: tuple[str, ...]) -> ColumnElement[Any]:
+        return self._end(path[:-1])[1].c[path[-1]]
+
+    def present(self, path: tuple[str, ...]) -> ColumnElement[bool]:
+        return self._end(path)[1].c.id.is_not(None)
+
+    def exists(
+        self, path: tuple[str, ...], condition: Callable[[Place], ColumnElement[bool]]
+    ) -> ColumnElement[bool]:
+        spec, near = self._end(path[:-1])
+        relation = spec.relations[path[-1]]
+        there = HostilePlace(self._tables, relation.target)
+        holds = condition(there)
+        rows = select(literal(1)).select_from(there.source)
+        tied = there.table.c[relation.column] == near.c.id
+        return rows.where(tied, holds).correlate(near).exists()
+
+    def _end(self, path: tuple[str, ...]) -> tuple[EntitySpec, FromClause]:
+        if path not in self._ends:
+            spec, near = self._end(path[:-1])
+            relation = spec.relations[path[-1]]
+            far = self._tables[relation.target].alias()
+            self.source = self.source.outerjoin(far, far.c.id == near.c[relation.column])
+            self._ends[path] = (SPECS[relation.target], far)
+        return self._ends[path]
 
 
 class HostileRows:
-    """The rows in temporary tables: tickets, and customers that a LEFT JOIN adds to them."""
+    """The rows in temporary tables."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         metadata = MetaData()
-        self.customer = _table(metadata, CUSTOMER)
-        self.ticket = _table(metadata, TICKET, Column("customer_id", Integer))
+        self._tables = {name: _table(metadata, spec) for name, spec in SPECS.items()}
+        self.ticket = self._tables["ticket"]
         metadata.create_all(connection)
-        connection.execute(
-            self.customer.insert(),
-            [{"id": number, **_storable(row)} for number, row in enumerate(CUSTOMERS)],
-        )
-        connection.execute(
-            self.ticket.insert(),
-            [
-                {
-                    "id": number,
-                    "customer_id": None
-                    if row["customer"] is None
-                    else next(n for n, parent in enumerate(CUSTOMERS) if parent is row["customer"]),
-                    **_storable(row),
-                }
-                for number, row in enumerate(TICKETS)
-            ],
-        )
+        for entity, rows in _stored().items():
+            connection.execute(self._tables[entity].insert(), rows)
 
-    def column(self, path: tuple[str, ...]) -> ColumnElement[Any]:
-        """The column of an attribute, as a reader of the store would resolve it."""
-        match path:
-            case (name,):
-                return self.ticket.c[name]
-            case ("customer", name):
-                return self.customer.c[name]
-        raise KeyError(path)
-
-    def select(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        return select(self.ticket.c.id, *columns).select_from(self._joined)
+    def place(self) -> HostilePlace:
+        """A new statement's tickets."""
+        return HostilePlace(self._tables, "ticket")
 
     def truths(self, predicate: Predicate) -> dict[int, bool | None]:
-        """The predicate's value of every row, in Postgres."""
-        condition = to_sql(predicate, self.column, NOW).label("condition")
-        return dict(self.connection.execute(self.select(condition)).tuples().all())
+        """The predicate's value of every ticket, in Postgres."""
+        place = self.place()
+        condition = to_sql(predicate, place, NOW).label("condition")
+        found = select(place.table.c.id, condition).select_from(place.source)
+        return dict(self.connection.execute(found).tuples().all())
 
     def ids(self, predicate: Predicate) -> set[int]:
-        """The rows that a filter on the predicate keeps."""
-        condition = to_sql(predicate, self.column, NOW)
-        return set(self.connection.scalars(self.select().where(condition)))
-
-    @cached_property
-    def _joined(self) -> Any:
-        return self.ticket.outerjoin(self.customer, self.ticket.c.customer_id == self.customer.c.id)
+        """The tickets that a filter on the predicate keeps."""
+        place = self.place()
+        condition = filter_sql(predicate, place, NOW)
+        kept = select(place.table.c.id).select_from(place.source).where(condition)
+        return set(self.connection.scalars(kept))
 
 
-def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in row.items()
-        if name != "customer"
+def _table(metadata: MetaData, spec: EntitySpec) -> Table:
+    fields = [
+        Column(field.name, _SQL_TYPES[field.type])
+        for field in spec.fields.values()
+        if field.type is not FieldType.MONEY
+    ]
+    relations = [relation for each in SPECS.values() for relation in each.relations.values()]
+    parents = {
+        each.column for each in relations if each.kind == "many" and each.target == spec.name
     }
+    parents |= {each.column for each in spec.relations.values() if each.kind == "one"}
+    keys = [Column(name, Integer, index=True) for name in sorted(parents)]
+    key = Column("id", Integer, primary_key=True)
+    return Table(spec.name, metadata, key, *keys, *fields, prefixes=["TEMPORARY"])
+
+
+def _stored() -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table; a ticket's id is its place among the tickets."""
+    stored = {"person": [_own(PERSON, row, at) for at, row in enumerate(PEOPLE)]}
+    stored["customer"] = [
+        _own(CUSTOMER, row, at, owner_id=_place(PEOPLE, row["owner"]))
+        for at, row in enumerate(CUSTOMERS)
+    ]
+    stored["ticket"] = [
+        _own(TICKET, row, at, customer_id=_place(CUSTOMERS, row["customer"]))
+        for at, row in enumerate(TICKETS)
+    ]
+    comments = [(at, row) for at, ticket in enumerate(TICKETS) for row in ticket["comments"]]
+    stored["comment"] = [
+        _own(COMMENT, row, at, ticket_id=ticket, author_id=_place(PEOPLE, row["author"]))
+        for at, (ticket, row) in enumerate(comments)
+    ]
+    reactions = [(at, row) for at, (_, each) in enumerate(comments) for row in each["reactions"]]
+    stored["reaction"] = [
+        _own(REACTION, row, at, comment_id=comment) for at, (comment, row) in enumerate(reactions)
+    ]
+    invoices = [(at, row) for at, each in enumerate(CUSTOMERS) for row in each["invoices"]]
+    stored["invoice"] = [
+        _own(INVOICE, row, at, customer_id=customer) for at, (customer, row) in enumerate(invoices)
+    ]
+    return stored
+
+
+def _place(rows: Sequence[_MemoryRow], wanted: _MemoryRow | None) -> int | None:
+    return next((at for at, row in enumerate(rows) if row is wanted), None)
+
+
+def _own(spec: EntitySpec, row: _MemoryRow, id: int, **keys: int | None) -> dict[str, Any]:
+    values = {name: row[name] for name in spec.fields if name in row}
+    listed = {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+    return {"id": id, **keys, **listed}

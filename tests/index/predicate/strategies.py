@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from index.predicate import (
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -18,6 +20,7 @@ from index.predicate import (
     Now,
     Operator,
     Or,
+    Overlap,
     Predicate,
     Term,
     TextOperator,
@@ -35,6 +38,7 @@ from tests.index.predicate.hostile import (
     TEXTS,
     TIERS,
     TIMES,
+    many_paths,
     paths,
 )
 
@@ -75,23 +79,34 @@ def callers() -> st.SearchStrategy[dict[Caller, Value | None]]:
     )
 
 
-def predicates() -> st.SearchStrategy[Predicate]:
-    return st.recursive(_leaves(), _joints, max_leaves=8)
+def predicates(entity: str = "ticket") -> st.SearchStrategy[Predicate]:
+    """Conditions on a row of the entity, on its parents and on the rows below it."""
+    leaves = _leaves(entity)
+    below = [_any_row(path, target) for path, target in many_paths(entity)]
+    return st.recursive(st.one_of(leaves, leaves, *below), _joints, max_leaves=8)
 
 
-def _leaves() -> st.SearchStrategy[Predicate]:
+def _any_row(path: tuple[str, ...], target: str) -> st.SearchStrategy[Predicate]:
+    return st.builds(AnyRow, st.just(path), st.deferred(lambda: predicates(target)))
+
+
+@cache
+def _leaves(entity: str) -> st.SearchStrategy[Predicate]:
+    def terms(type: FieldType) -> st.SearchStrategy[Term]:
+        return _terms(entity, type)
+
     comparable = [type for type in _CONSTANTS if type is not FieldType.TEXT_LIST]
-    text = _terms(FieldType.TEXT)
-    anything = st.sampled_from(list(_CONSTANTS)).flatmap(_terms)
+    text, lists = terms(FieldType.TEXT), terms(FieldType.TEXT_LIST)
     return st.one_of(
         st.sampled_from(comparable).flatmap(
             lambda type: st.builds(
-                Comparison, st.sampled_from(get_args(Operator)), _terms(type), _terms(type)
+                Comparison, st.sampled_from(get_args(Operator)), terms(type), terms(type)
             )
         ),
-        st.builds(Membership, text, _terms(FieldType.TEXT_LIST)),
+        st.builds(Membership, text, lists),
+        st.builds(Overlap, lists, lists),
         st.builds(TextTest, st.sampled_from(get_args(TextOperator)), text, text),
-        st.builds(IsMissing, anything),
+        st.builds(IsMissing, st.sampled_from(list(_CONSTANTS)).flatmap(terms)),
         st.builds(Truth, st.sampled_from([True, False, None])),
     )
 
@@ -101,10 +116,16 @@ def _joints(inner: st.SearchStrategy[Predicate]) -> st.SearchStrategy[Predicate]
     return st.builds(Not, inner) | st.builds(And, several) | st.builds(Or, several)
 
 
-def _terms(type: FieldType) -> st.SearchStrategy[Term]:
+@cache
+def _terms(entity: str, type: FieldType) -> st.SearchStrategy[Term]:
     types = _COMPARABLE.get(type, (type,))
-    attributes: st.SearchStrategy[Term] = st.sampled_from(paths(*types)).map(Attribute)
     known = [caller for caller, of in CALLER_TYPES.items() if of in types]
-    constants: st.SearchStrategy[Term] = (_CONSTANTS[type] | st.none()).map(Constant)
-    now: st.SearchStrategy[Term] = st.just(Now()) if type is FieldType.TIMESTAMP else st.nothing()
-    return attributes | attributes | st.sampled_from(known) | constants | now
+    terms: list[st.SearchStrategy[Term]] = [
+        st.sampled_from(known),
+        (_CONSTANTS[type] | st.none()).map(Constant),
+    ]
+    if fields := paths(*types, entity=entity):
+        terms += [st.sampled_from(fields).map(Attribute)] * 2
+    if type is FieldType.TIMESTAMP:
+        terms.append(st.sampled_from([0, 0, -1, 1, -36_500]).map(Now))
+    return st.one_of(terms)

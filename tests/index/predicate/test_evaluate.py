@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from index.predicate import (
     NEVER,
     UNKNOWN,
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -19,7 +20,9 @@ from index.predicate import (
     IsMissing,
     Membership,
     Not,
+    Now,
     Or,
+    Overlap,
     Predicate,
     TextTest,
     evaluate,
@@ -27,6 +30,10 @@ from index.predicate import (
 from tests.index.predicate.hostile import NOW
 
 TITLE, TAGS, REGION = Attribute(("title",)), Attribute(("tags",)), Attribute(("customer", "region"))
+TEAM = Attribute(("customer", "owner", "team"))
+INTERNAL = Comparison("==", Attribute(("internal",)), Constant(True))
+ANY_INTERNAL = AnyRow(("comments",), INTERNAL)
+ANY_UNPAID = AnyRow(("customer", "invoices"), Comparison("!=", TITLE, Constant("paid")))
 MISSING = Constant(None)
 
 
@@ -46,6 +53,33 @@ MISSING = Constant(None)
         (IsMissing(REGION), {"customer": None}, None),
         (IsMissing(REGION), {}, None),
         (IsMissing(TITLE), {"title": ""}, False),
+        # The same two relations away, whichever link is missing.
+        (Comparison("==", TEAM, Constant("a")), {"customer": {"owner": {"team": "a"}}}, True),
+        (Comparison("==", TEAM, Constant("a")), {"customer": {"owner": None}}, None),
+        (Comparison("==", TEAM, Constant("a")), {"customer": None}, None),
+        (IsMissing(TEAM), {"customer": {"owner": {"team": None}}}, True),
+        (IsMissing(TEAM), {"customer": {"owner": None}}, None),
+        (IsMissing(TEAM), {"customer": None}, None),
+        # Any: a row that is so decides, then one that might be; of no rows none is.
+        (ANY_INTERNAL, {"comments": ()}, False),
+        (ANY_INTERNAL, {"comments": [{"internal": False}, {"internal": True}]}, True),
+        (ANY_INTERNAL, {"comments": [{"internal": None}, {"internal": True}]}, True),
+        (ANY_INTERNAL, {"comments": [{"internal": False}, {"internal": None}]}, None),
+        (ANY_INTERNAL, {"comments": [{"internal": False}]}, False),
+        (Not(ANY_INTERNAL), {"comments": []}, True),
+        (AnyRow(("comments",), NEVER), {"comments": [{}]}, False),
+        (AnyRow(("comments",), ALWAYS), {"comments": []}, False),
+        # Nothing is known of the rows of a parent that is absent, nor of rows that are not given.
+        (ANY_UNPAID, {"customer": {"invoices": [{"title": "draft"}]}}, True),
+        (ANY_UNPAID, {"customer": {"invoices": []}}, False),
+        (ANY_UNPAID, {"customer": None}, None),
+        (ANY_INTERNAL, {}, None),
+        # An any inside an any reads the rows of the inner one.
+        (
+            AnyRow(("tickets",), ANY_INTERNAL),
+            {"internal": True, "tickets": [{"comments": []}, {"comments": [{"internal": True}]}]},
+            True,
+        ),
         # Code points decide the order: "Z" comes before "a", "é" after "z".
         (Comparison("<", Constant("Z"), TITLE), {"title": "a"}, True),
         (Comparison(">", Constant("é"), TITLE), {"title": "z"}, True),
@@ -57,6 +91,21 @@ MISSING = Constant(None)
         # A missing element might have been the one.
         (Membership(TITLE, TAGS), {"title": "a", "tags": ("b", None)}, None),
         (Membership(TITLE, TAGS), {"title": "b", "tags": ("b", None)}, True),
+        # Lists overlap in an element that both have. An empty one overlaps nothing, but a missing
+        # one might; so might an element that is missing, unless there is nothing to match it.
+        (Overlap(TAGS, Constant(("a", "b"))), {"tags": ("b", "c")}, True),
+        (Overlap(TAGS, Constant(("a", "b"))), {"tags": ("c",)}, False),
+        (Overlap(TAGS, Constant(("a",))), {"tags": ()}, False),
+        (Overlap(TAGS, Constant(())), {"tags": (None,)}, False),
+        (Overlap(TAGS, Constant(())), {"tags": None}, None),
+        (Overlap(Constant(("a",)), TAGS), {"tags": ("b", None)}, None),
+        (Overlap(Constant(("a",)), TAGS), {"tags": ("a", None)}, True),
+        (Overlap(TAGS, TAGS), {"tags": (None,)}, None),
+        (Overlap(TAGS, MISSING), {"tags": ()}, None),
+        # Days are counted from the moment of the request.
+        (Comparison("<", Now(-1), Now()), {}, True),
+        (Comparison("==", Now(-90), Constant(NOW - timedelta(days=90))), {}, True),
+        (Comparison(">", Now(7), Constant(NOW + timedelta(days=7))), {}, False),
         # Text tests know no wildcards; the empty text is in every text.
         (TextTest("startsWith", TITLE, Constant("a_")), {"title": "ab"}, False),
         (TextTest("contains", TITLE, Constant("%")), {"title": "ab"}, False),
@@ -90,6 +139,11 @@ def test_value(predicate: Predicate, row: dict[str, Any], value: bool | None) ->
         (Membership(TITLE, TAGS), {"title": 7, "tags": ("a",)}),
         (TextTest("startsWith", TITLE, Constant("a")), {"title": 7}),
         (Comparison("==", REGION, Constant("a")), {"customer": "acme"}),
+        (IsMissing(TEAM), {"customer": {"owner": "bob"}}),
+        (Overlap(TAGS, Constant(("a",))), {"tags": "abc"}),
+        (ANY_INTERNAL, {"comments": {"internal": True}}),
+        (ANY_INTERNAL, {"comments": ["internal"]}),
+        (ANY_INTERNAL, {"comments": [{"internal": True}, {"internal": "yes"}]}),
         # An ill-typed value is found wherever it stands.
         (And((NEVER, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
         (Or((ALWAYS, Comparison("==", TITLE, Constant("7")))), {"title": 7}),

@@ -9,6 +9,7 @@ from index.predicate import (
     NEVER,
     UNKNOWN,
     And,
+    AnyRow,
     Attribute,
     Caller,
     Comparison,
@@ -18,11 +19,14 @@ from index.predicate import (
     Not,
     Now,
     Or,
+    Overlap,
     Predicate,
     TextTest,
     Value,
+    any_rows,
     attributes,
     callers,
+    every_attribute,
     substitute,
     where_not_false,
     where_true,
@@ -34,6 +38,8 @@ HERE = Comparison("==", REGION, Constant("emea"))
 THERE = Comparison("==", REGION, Constant("apac"))
 USER_REGION, USER_REGIONS = Caller("user", "region"), Caller("user", "regions")
 KNOWN: dict[Caller, Value] = {USER_REGION: "emea", USER_REGIONS: ("emea",)}
+TAGS = Attribute(("tags",))
+BODY = Attribute(("body",))
 EMPTY: dict[Caller, Value] = {USER_REGIONS: ()}
 
 
@@ -64,6 +70,27 @@ EMPTY: dict[Caller, Value] = {USER_REGIONS: ()}
         (Comparison("==", USER_REGION, Constant("emea")), KNOWN, ALWAYS),
         (Membership(USER_REGION, USER_REGIONS), KNOWN, ALWAYS),
         (TextTest("endsWith", USER_REGION, Constant("x")), KNOWN, NEVER),
+        # Lists of the caller; an empty one decides nothing yet, as the row's may be missing.
+        (Overlap(TAGS, USER_REGIONS), {}, UNKNOWN),
+        (Overlap(TAGS, USER_REGIONS), KNOWN, Overlap(TAGS, Constant(("emea",)))),
+        (Overlap(TAGS, USER_REGIONS), EMPTY, Overlap(TAGS, Constant(()))),
+        (Overlap(Constant(("emea", "x")), USER_REGIONS), KNOWN, ALWAYS),
+        # Inside any; what is unknown or false of every row is still about rows that may not be.
+        (
+            AnyRow(("comments",), Comparison("==", BODY, USER_REGION)),
+            KNOWN,
+            AnyRow(("comments",), Comparison("==", BODY, Constant("emea"))),
+        ),
+        (
+            AnyRow(("comments",), Comparison("==", BODY, USER_REGION)),
+            {},
+            AnyRow(("comments",), UNKNOWN),
+        ),
+        (
+            AnyRow(("comments",), Membership(BODY, USER_REGIONS)),
+            EMPTY,
+            AnyRow(("comments",), NEVER),
+        ),
         # The moment of the request stays open.
         (Comparison("<", Now(), Constant(NOW)), {}, Comparison("<", Now(), Constant(NOW))),
         # Joints are flattened, repeated parts dropped, deciding parts decide.
@@ -91,6 +118,16 @@ def test_substitute(predicate: Predicate, known: dict[Caller, Value], left: Pred
         (Not(And((UNKNOWN, HERE))), Not(HERE), ALWAYS),
         (Not(Or((UNKNOWN, HERE))), NEVER, Not(HERE)),
         (HERE, HERE, HERE),
+        # No row has a comment that is never so.
+        (AnyRow(("comments",), UNKNOWN), NEVER, AnyRow(("comments",), ALWAYS)),
+        (AnyRow(("comments",), NEVER), NEVER, AnyRow(("comments",), NEVER)),
+        (
+            Not(AnyRow(("comments",), And((UNKNOWN, HERE)))),
+            Not(AnyRow(("comments",), HERE)),
+            ALWAYS,
+        ),
+        # No list overlaps an empty one, though it is not false of one that is missing.
+        (Overlap(TAGS, Constant(())), NEVER, Overlap(TAGS, Constant(()))),
     ],
 )
 def test_what_a_filter_needs(predicate: Predicate, true: Predicate, not_false: Predicate) -> None:
@@ -99,14 +136,24 @@ def test_what_a_filter_needs(predicate: Predicate, true: Predicate, not_false: P
 
 
 def test_what_a_predicate_reads() -> None:
+    name = Comparison("==", Attribute(("author", "name")), Caller("agent"))
+    inner = AnyRow(("comments",), And((IsMissing(BODY), AnyRow(("reactions",), name))))
     predicate = Or(
         (
             Not(And((HERE, IsMissing(TITLE)))),
             Membership(USER_REGION, Constant(("a",))),
             TextTest("contains", TITLE, Caller("purpose")),
             ALWAYS,
+            Overlap(TAGS, USER_REGIONS),
+            inner,
         )
     )
 
-    assert attributes(predicate) == {("customer", "region"), ("title",)}
-    assert callers(predicate) == {USER_REGION, Caller("purpose")}
+    assert attributes(predicate) == {("customer", "region"), ("title",), ("tags",)}
+    assert any_rows(predicate) == {inner}
+    assert every_attribute(predicate) == {
+        *attributes(predicate),
+        ("comments", "body"),
+        ("comments", "reactions", "author", "name"),
+    }
+    assert callers(predicate) == {USER_REGION, USER_REGIONS, Caller("purpose"), Caller("agent")}
