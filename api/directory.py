@@ -35,6 +35,8 @@ from index.tables import directory, tenant
 
 _AT_ONCE = 5_000  # people a statement
 
+_canonical = json.JSONEncoder(sort_keys=True).encode
+
 
 @dataclass(frozen=True)
 class Directory:
@@ -201,4 +203,4 @@ _UPSERT = _upsert()
 
 def _equal(one: Attributes, other: Attributes) -> bool:
     """Whether they are the same as JSON, where true is not 1 as it is in Python."""
-    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    return one == other and _canonical(one) == _canonical(other)

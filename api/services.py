@@ -134,10 +134,7 @@ def open_model(settings: Settings) -> Model:
 
 
 def open_policies(settings: Settings) -> Mapping[str, str]:
-    """The documents that are in force until a tenant publishes its own; none when no folder is
-    named, and then nobody sees anything until one does."""
-    if settings.policies is None:
-        return {}
+    """The documents that are in force until a tenant publishes its own."""
     documents = read_directory(settings.required_path("policies"))
     if not documents:
         raise ConfigurationError(

@@ -121,12 +121,12 @@ class Shadow:
         ]
         if not entities:
             return []
+        facts = Facts(real.compiler(self._model, self._tables), _reads(real, tried))
         async with self._database.reading(real.principal.tenant, repeatable=True) as connection:
             shown = await self._masked(connection, real, read.roots)
             would_be = await self._masked(connection, tried, read.roots)
             for entity in entities:
                 ids = [row_id for name, row_id in shown.keys() ^ would_be.keys() if name == entity]
-                facts = Facts(real.compiler(self._model, self._tables), _reads(real, tried))
                 async for row_id, facts_of_row in facts.of(connection, entity, ids):
                     for context, masked in ((real, shown), (tried, would_be)):
                         _look(context, masked, (entity, row_id), facts_of_row)

@@ -21,7 +21,7 @@ class Meaning:
         self.policy = policy
         self._encoding = encoding
         self._solver = encoding.solver
-        self._user = encoding.variables.caller(Caller("user", "name")).known
+        self.with_user = encoding.variables.caller(Caller("user", "name")).known
         self._agent = encoding.variables.caller(Caller("agent", "name")).known
 
     @cached_property
@@ -35,12 +35,12 @@ class Meaning:
 
     def in_force(self, side: Side) -> Formula:
         """When the rules of a side count."""
-        alone = z3.And(z3.Not(self._user), self._agent)
+        alone = z3.And(z3.Not(self.with_user), self._agent)
         match side:
             case "user":
                 return z3.Not(alone)
             case "agent":
-                return z3.And(self._user, self._agent)
+                return z3.And(self.with_user, self._agent)
             case "agent_alone":
                 return alone
             case "purpose":

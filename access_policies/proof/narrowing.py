@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import z3
@@ -13,10 +14,12 @@ from access_policies.proof.encoding import Encoding
 from access_policies.proof.meaning import Meaning
 from access_policies.proof.replay import Replay
 from access_policies.proof.solver import Formula, Solver, UndecidedError
+from access_policies.proof.values import microseconds
 from access_policies.proof.verdict import Limits, Verdict
 from access_policies.proof.witness import NoWitnessError, witness
 from index.specs import CallerAttributes, EntitySpecs
 
+_TODAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same every day, so that an answer is, too
 _PROVED = "No caller can see a row or a field with the new version that is not shown now."
 _NO_ANSWER = "The solver came to no end in time, so that nothing is proved."
 _NOT_REAL = (
@@ -105,16 +108,18 @@ class _Comparison:
         return sorted({field for rule in masks for field in rule.fields})
 
     def _refutation(self, field: str, conditions: list[Formula]) -> Verdict:
-        """The first model that stands the test of both versions. The second attempt leaves aside
-        what is only half known of texts."""
+        """The first model that stands the test of both versions: of a user and of today if there is
+        one, as that is easiest to picture; at last without what is only half known of texts."""
         replay = Replay(*self._policies, withholds)
-        for more in ((), self._encoding.tests.plain()):
-            model = self._solver.model(*conditions, *more)
-            if model is None:
-                break
+        user = self._after.with_user
+        today = self._encoding.variables.now == microseconds(_TODAY)
+        for more in ([user, today], [user], [], self._encoding.tests.plain()):
             try:
+                model = self._solver.model(*conditions, *more)
+                if model is None:
+                    continue
                 found = replay.counterexample(witness(model, self._encoding), field)
-            except NoWitnessError:
+            except (UndecidedError, NoWitnessError):
                 continue
             if found is not None:
                 return Verdict(outcome="refuted", reason=f"{found}.", counterexample=found)

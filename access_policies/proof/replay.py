@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from access_policies.masks import Mask
 from access_policies.policies import Policy, PolicySet
-from access_policies.proof.verdict import Counterexample
+from access_policies.proof.verdict import SOMEONE, Counterexample
 from access_policies.proof.witness import Witness
 from access_policies.snapshot import Snapshot
 from index.predicate import Row, Value
@@ -69,8 +69,12 @@ class Replay:
 
 
 def _smaller(witness: Witness) -> Iterator[Witness]:
-    """The witness with one value less."""
+    """The witness with one value less, or with one that tells nothing."""
     principal = witness.principal
+    if principal.user not in (None, SOMEONE):
+        yield replace(witness, principal=replace(principal, user=SOMEONE))
+    if principal.agent not in (None, SOMEONE):
+        yield replace(witness, principal=replace(principal, agent=SOMEONE))
     if principal.purpose is not None:
         yield replace(witness, principal=replace(principal, purpose=None))
     if principal.agent is not None:
@@ -84,8 +88,11 @@ def _smaller(witness: Witness) -> Iterator[Witness]:
 
 
 def _shorter(values: Mapping[str, Value]) -> Iterator[dict[str, Value]]:
-    for left_out in values:
-        yield {name: value for name, value in values.items() if name != left_out}
+    for name, value in values.items():
+        yield {other: each for other, each in values.items() if other != name}
+        if isinstance(value, tuple):
+            for place in range(len(value)):
+                yield {**values, name: _without(value, place)}
 
 
 def _smaller_rows(row: Row) -> Iterator[dict[str, object]]:
@@ -96,8 +103,15 @@ def _smaller_rows(row: Row) -> Iterator[dict[str, object]]:
                 yield {**row, name: value[:place] + value[place + 1 :]}
                 for smaller in _smaller_rows(child):
                     yield {**row, name: [*value[:place], smaller, *value[place + 1 :]]}
-        else:
-            yield {other: each for other, each in row.items() if other != name}
-            if isinstance(value, Mapping):
-                for smaller in _smaller_rows(value):
-                    yield {**row, name: smaller}
+            continue
+        yield {other: each for other, each in row.items() if other != name}
+        if isinstance(value, Mapping):
+            for smaller in _smaller_rows(value):
+                yield {**row, name: smaller}
+        elif isinstance(value, tuple):
+            for place in range(len(value)):
+                yield {**row, name: _without(value, place)}
+
+
+def _without(values: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return values[:place] + values[place + 1 :]

@@ -14,6 +14,9 @@ from access_policies.wording import shown
 from index.errors import ConfigurationError
 from index.predicate import Row
 
+SOMEONE = "someone"
+"""The name of a user or agent in a counterexample when no rule cares what they are called."""
+
 Outcome = Literal["proved", "refuted", "unknown"]
 
 
@@ -63,12 +66,12 @@ class Counterexample:
 
     def __str__(self) -> str:
         """The counterexample in one sentence. It holds made-up values, none of a real row."""
-        seen = f"{_article(self.entity)} with {', '.join(_facts(self.row)) or 'no values at all'}"
+        row = f"{_article(self.entity)} with {', '.join(_facts(self.row)) or 'no values at all'}"
         if not self.field:
-            return f"{self._who()} would see {seen}, who does not see it now{self._when()}"
+            return f"{self._who()} would see {row}; it is not shown now{self._when()}"
         return (
-            f"{self._who()} would see `{self.field}` of {seen} {_manner(self.after)},"
-            f" where it is {_manner(self.before)} now{self._when()}"
+            f"{self._who()} would see `{self.field}` {_manner(self.after)}, on {row};"
+            f" it is {_manner(self.before)} now{self._when()}"
         )
 
     def _who(self) -> str:
@@ -118,7 +121,7 @@ class Finding:
 
 def _known(principal: Principal, kind: Literal["user", "agent"]) -> Iterator[tuple[str, object]]:
     name = principal.user if kind == "user" else principal.agent
-    if name is not None:
+    if name not in (None, SOMEONE):
         yield "name", name
     attributes = principal.user_attributes if kind == "user" else principal.agent_attributes
     yield from sorted(attributes.items())

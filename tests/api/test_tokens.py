@@ -221,4 +221,4 @@ def test_health_needs_no_token_and_tells_nothing(site: Site) -> None:
     assert httpx.get(f"{site.url}/health", trust_env=False).json() == {"status": "alive"}
     ready = httpx.get(f"{site.url}/ready", trust_env=False)
     assert ready.status_code == 200
-    assert ready.json().keys() == {"status", "policies"}
+    assert ready.json().keys() == {"status", "policies", "disagreements"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -67,19 +68,21 @@ __all__ = [
     "TIMES",
     "HostilePlace",
     "HostileRows",
+    "MemoryRow",
+    "World",
     "many_paths",
     "paths",
 ]
 
-_MemoryRow = dict[str, Any]
+MemoryRow = dict[str, Any]
 
 _chance = random.Random(20260301)  # noqa: S311 - the same rows in every run
 
 
-def _rows(spec: EntitySpec, count: int) -> list[_MemoryRow]:
+def _rows(spec: EntitySpec, count: int) -> list[MemoryRow]:
     """Rows of random pool values, a fifth of them missing, after one row with nothing at all."""
     fields = [field for field in spec.fields.values() if field.type is not FieldType.MONEY]
-    empty: _MemoryRow = {field.name: None for field in fields}
+    empty: MemoryRow = {field.name: None for field in fields}
     filled = [
         {
             field.name: None
@@ -92,13 +95,22 @@ def _rows(spec: EntitySpec, count: int) -> list[_MemoryRow]:
     return [empty, *filled]
 
 
-def _below(rows: Sequence[_MemoryRow], relation: str, spec: EntitySpec, most: int) -> None:
+def _below(rows: Sequence[MemoryRow], relation: str, spec: EntitySpec, most: int) -> None:
     """Put up to `most` rows below each, and none below a third of them."""
     pool = _rows(spec, len(rows) * most)
     for row in rows:
         count = _chance.choice([0, *range(most + 1)])
         _chance.shuffle(pool)
         row[relation] = tuple(dict(each) for each in pool[:count])
+
+
+@dataclass(frozen=True)
+class World:
+    """Tickets as predicates read them, and the people and customers that they lead to."""
+
+    people: Sequence[MemoryRow]
+    customers: Sequence[MemoryRow]
+    tickets: Sequence[MemoryRow]
 
 
 PEOPLE = _rows(PERSON, 8)
@@ -110,6 +122,7 @@ COMMENTS = [comment for ticket in TICKETS for comment in ticket["comments"]]
 for _comment in COMMENTS:
     _comment["author"] = _chance.choice([None, *PEOPLE])
 _below(COMMENTS, "reactions", REACTION, 2)
+WORLD = World(PEOPLE, CUSTOMERS, TICKETS)
 
 _SQL_TYPES: Mapping[FieldType, Any] = {
     FieldType.TEXT: Text(collation="C"),
@@ -162,15 +175,15 @@ class HostilePlace:
 
 
 class HostileRows:
-    """The rows in temporary tables."""
+    """The rows of a world in temporary tables; a ticket's id is its place among the tickets."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, world: World = WORLD) -> None:
         self.connection = connection
         metadata = MetaData()
         self._tables = {name: _table(metadata, spec) for name, spec in SPECS.items()}
         self.ticket = self._tables["ticket"]
         metadata.create_all(connection)
-        for entity, rows in _stored().items():
+        for entity, rows in _stored(world).items():
             connection.execute(self._tables[entity].insert(), rows)
 
     def place(self) -> HostilePlace:
@@ -208,38 +221,40 @@ def _table(metadata: MetaData, spec: EntitySpec) -> Table:
     return Table(spec.name, metadata, key, *keys, *fields, prefixes=["TEMPORARY"])
 
 
-def _stored() -> dict[str, list[dict[str, Any]]]:
-    """The rows of every table; a ticket's id is its place among the tickets."""
-    stored = {"person": [_own(PERSON, row, at) for at, row in enumerate(PEOPLE)]}
+def _stored(world: World) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table."""
+    customers, tickets = world.customers, world.tickets
+    stored = {"person": [_own(PERSON, row, at) for at, row in enumerate(world.people)]}
     stored["customer"] = [
-        _own(CUSTOMER, row, at, owner_id=_place(PEOPLE, row["owner"]))
-        for at, row in enumerate(CUSTOMERS)
+        _own(CUSTOMER, row, at, owner_id=_place(world.people, row["owner"]))
+        for at, row in enumerate(customers)
     ]
     stored["ticket"] = [
-        _own(TICKET, row, at, customer_id=_place(CUSTOMERS, row["customer"]))
-        for at, row in enumerate(TICKETS)
+        _own(TICKET, row, at, customer_id=_place(customers, row["customer"]))
+        for at, row in enumerate(tickets)
     ]
-    comments = [(at, row) for at, ticket in enumerate(TICKETS) for row in ticket["comments"]]
+    comments = [(at, row) for at, ticket in enumerate(tickets) for row in ticket["comments"]]
     stored["comment"] = [
-        _own(COMMENT, row, at, ticket_id=ticket, author_id=_place(PEOPLE, row["author"]))
+        _own(COMMENT, row, at, ticket_id=ticket, author_id=_place(world.people, row["author"]))
         for at, (ticket, row) in enumerate(comments)
     ]
     reactions = [(at, row) for at, (_, each) in enumerate(comments) for row in each["reactions"]]
     stored["reaction"] = [
         _own(REACTION, row, at, comment_id=comment) for at, (comment, row) in enumerate(reactions)
     ]
-    invoices = [(at, row) for at, each in enumerate(CUSTOMERS) for row in each["invoices"]]
+    invoices = [(at, row) for at, each in enumerate(customers) for row in each["invoices"]]
     stored["invoice"] = [
         _own(INVOICE, row, at, customer_id=customer) for at, (customer, row) in enumerate(invoices)
     ]
     return stored
 
 
-def _place(rows: Sequence[_MemoryRow], wanted: _MemoryRow | None) -> int | None:
+def _place(rows: Sequence[MemoryRow], wanted: MemoryRow | None) -> int | None:
     return next((at for at, row in enumerate(rows) if row is wanted), None)
 
 
-def _own(spec: EntitySpec, row: _MemoryRow, id: int, **keys: int | None) -> dict[str, Any]:
-    values = {name: row[name] for name in spec.fields if name in row}
+def _own(spec: EntitySpec, row: MemoryRow, id: int, **keys: int | None) -> dict[str, Any]:
+    stored = [name for name, field in spec.fields.items() if field.type is not FieldType.MONEY]
+    values = {name: row.get(name) for name in stored}
     listed = {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
     return {"id": id, **keys, **listed}
