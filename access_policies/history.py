@@ -5,7 +5,7 @@ Events are only ever added. A step that failed is not noted, so that a noted one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -83,28 +83,21 @@ def note(
 
 
 def history(
-    connection: Connection, tenant: str, limit: int, number: int | None = None
+    connection: Connection,
+    tenant: str,
+    limit: int,
+    number: int | None = None,
+    kinds: Collection[EventKind] = (),
 ) -> tuple[Event, ...]:
-    """The newest events of all versions, or of one, the newest first."""
+    """The newest events of all versions, or of one, and of all kinds, or of some; the newest
+    first."""
     events = select(*_COLUMNS).where(policy_event.c.tenant_id == tenant)
     if number is not None:
         events = events.where(policy_event.c.version == number)
+    if kinds:
+        events = events.where(policy_event.c.kind.in_(kinds))
     newest = events.order_by(policy_event.c.event_id.desc()).limit(limit)
     return tuple(Event(**row) for row in connection.execute(newest).mappings())
-
-
-def approvals(connection: Connection, tenant: str, number: int) -> tuple[Event, ...]:
-    """The approvals of the version, the earliest first, and one of each person."""
-    approved = (
-        select(*_COLUMNS)
-        .where(policy_event.c.tenant_id == tenant)
-        .where(policy_event.c.version == number, policy_event.c.kind == "approved")
-        .order_by(policy_event.c.event_id)
-    )
-    of_each: dict[str, Event] = {}
-    for row in connection.execute(approved).mappings():
-        of_each.setdefault(row["actor"], Event(**row))
-    return tuple(of_each.values())
 
 
 def require(connection: Connection, tenant: str, number: int) -> None:

@@ -72,6 +72,7 @@ class PoliciesInForce:
         self._specs = specs
         self._callers = callers
         self._hash_key = hash_key
+        self.starting = starting
         self._starting = read_policies(starting.items(), specs, callers)
         self._starting_snapshots = lru_cache(maxsize=_KEPT)(self._start)
         self._snapshots: dict[tuple[str, int], Snapshot] = {}
@@ -85,6 +86,12 @@ class PoliciesInForce:
         else:
             snapshot = await self._version(connection, tenant, number)
         return InForce(number, snapshot, await self._candidate(connection, tenant, candidate))
+
+    def snapshot(self, documents: Mapping[str, str], tenant: str) -> Snapshot:
+        """The snapshot that the documents would make, in force or not. Raises PolicyError when they
+        cannot be used, and ConfigurationError when they hash values and there is no key."""
+        policies = read_policies(documents.items(), self._specs, self._callers)
+        return self._snapshot(policies, tenant)
 
     async def _candidate(
         self, connection: AsyncConnection, tenant: str, number: int | None
@@ -108,8 +115,7 @@ class PoliciesInForce:
 
     def _make(self, documents: Mapping[str, str], tenant: str, number: int) -> Snapshot:
         try:
-            policies = read_policies(documents.items(), self._specs, self._callers)
-            return self._snapshot(policies, tenant)
+            return self.snapshot(documents, tenant)
         except (PolicyError, ConfigurationError) as error:
             _log.error("version %d of the policies of %r cannot be used: %s", number, tenant, error)
             raise UnusablePolicies(

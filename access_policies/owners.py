@@ -91,6 +91,13 @@ class Owners:
         """Whether the principal may change everything, guard rails and owners too."""
         return self._decide(principal, _ADMINISTER, _EVERY)
 
+    def owns_something(self, principal: Principal) -> bool:
+        """Whether the principal has any right on any policy."""
+        entities = {name for grant in self._grants.values() for name in grant.entities or ()}
+        return self.administers(principal) or any(
+            self.may(principal, "explain", entity) for entity in sorted(entities)
+        )
+
     def problems_of_change(
         self,
         principal: Principal,

@@ -121,8 +121,6 @@ def record(
 ) -> None:
     """Count differences that came up in reads."""
     table, now = policy_shadow_difference, func.now()
-    kept = select(func.count()).where(table.c.tenant_id == tenant, table.c.version == number)
-    room = max(0, MAX_DIFFERENCES - (connection.execute(kept).scalar() or 0))
     rows = [
         {
             "tenant_id": tenant,
@@ -138,12 +136,25 @@ def record(
             "last_at": now,
         }
         for each in dict.fromkeys(differences)
-    ][:room]
-    if rows:
-        statement = insert(table).values(rows)
+    ]
+    mine = (table.c.tenant_id == tenant) & (table.c.version == number)
+    keys = [column.name for column in table.primary_key]
+    known = {
+        tuple(row)
+        for row in connection.execute(
+            select(*table.primary_key).where(
+                mine, table.c.row_id.in_([each.row_id for each in differences])
+            )
+        )
+    }
+    room = MAX_DIFFERENCES - (connection.execute(select(func.count()).where(mine)).scalar() or 0)
+    new = [row for row in rows if tuple(row[key] for key in keys) not in known]
+    kept = [row for row in rows if row not in new] + new[: max(0, room)]
+    if kept:
+        statement = insert(table).values(kept)
         connection.execute(
             statement.on_conflict_do_update(
-                index_elements=list(table.primary_key),
+                index_elements=keys,
                 set_={"seen": table.c.seen + 1, "last_at": statement.excluded.last_at},
             )
         )

@@ -94,6 +94,7 @@ def draft(
     author: str,
     reason: str,
     parent: int | None = None,
+    evidence: Mapping[str, object] = NOTHING,
 ) -> Version:
     """Store the documents as the tenant's next version: 1, 2, 3 and so on without gaps.
 
@@ -113,12 +114,20 @@ def draft(
             version=number,
             parent=parent,
             documents=dict(documents),
-            hash=_hash(documents),
+            hash=hash_of(documents),
             author=author,
             reason=reason,
         )
     )
-    note(connection, tenant, number, "drafted", actor=author, reason=reason)
+    note(
+        connection,
+        tenant,
+        number,
+        "drafted",
+        actor=author,
+        reason=reason,
+        evidence=evidence,
+    )
     return find(connection, tenant, number)
 
 
@@ -199,6 +208,12 @@ def put_in_force(
     note(connection, tenant, number, kind, actor=actor, reason=reason, evidence=evidence)
 
 
+def hash_of(documents: Mapping[str, str]) -> str:
+    """A hash of the documents as they are written."""
+    canonical = orjson.dumps(dict(documents), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(canonical).hexdigest()
+
+
 async def in_force_now(connection: AsyncConnection, tenant: str) -> int | None:
     """The same as `in_force`, for a request within its own read-only transaction."""
     number: int | None = (await connection.execute(select(_pointer(tenant)))).scalar_one()
@@ -274,8 +289,3 @@ def _check_documents(documents: Mapping[str, str]) -> None:
                 f"{name} has {size:,} bytes, and at most {MAX_DOCUMENT_BYTES:,} can be stored;"
                 " say less in one document."
             )
-
-
-def _hash(documents: Mapping[str, str]) -> str:
-    canonical = orjson.dumps(dict(documents), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(canonical).hexdigest()

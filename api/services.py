@@ -8,20 +8,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from access_policies import PoliciesInForce, read_directory
+import anyio
+
+from access_policies import PoliciesInForce, Principal, read_directory
 from api.auth import Claims, InvalidTokenError, Tokens, load_tokens
 from api.directory import find_principal
 from api.hash_key import load_hash_key
 from api.limits import limits
+from api.policy_desk import Examiner, PolicyDesk
 from api.settings import Settings
+from api.shadow_sink import ShadowSink
 from index.database import Database
 from index.embedded import embedded_database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
 from ingestion import LiveSources, Source, load_sources
-from semantic_layer import SHIPPED_MODEL, Context, Model, Reader, Resolver, Schemas, load_model
+from semantic_layer import (
+    SHIPPED_MODEL,
+    Context,
+    Model,
+    Reader,
+    Resolver,
+    Schemas,
+    Shadow,
+    load_model,
+)
 
 POSTGRES_FOLDER = "postgres"
+_DRAIN_SECONDS = 5  # for comparisons with a version on trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +47,10 @@ class Services:
     model: Model
     tables: EntityTables
     policies: PoliciesInForce
-    starting: Mapping[str, str]  # the policy documents of a tenant that has published none
+    examiner: Examiner
     sources: tuple[Source, ...]
     live: LiveSources
+    shadow: Shadow
     reader: Reader
     schemas: Schemas
     resolver: Resolver
@@ -69,6 +84,24 @@ class Services:
             now=datetime.now(UTC),
         )
 
+    async def principal(self, claims: Claims) -> Principal:
+        """Who asks, whatever the policies are: also when they cannot be used. Raises
+        UnknownTenantError."""
+        async with self.database.reading(claims.tenant) as connection:
+            return await find_principal(
+                connection,
+                self.model.callers,
+                tenant_id=claims.tenant,
+                user=claims.user,
+                agent=claims.agent,
+                purpose=claims.purpose,
+                scopes=claims.scopes,
+            )
+
+    def policy_desk(self, tenant: str) -> PolicyDesk:
+        """Where the tenant's policies are changed."""
+        return PolicyDesk(self.database, self.examiner, tenant)
+
     def verify(self, token: str) -> Claims:
         """What a token says. Raises InvalidTokenError."""
         if self.tokens is None:
@@ -76,8 +109,10 @@ class Services:
         return self.tokens.verify(token)
 
     async def close(self) -> None:
-        """Wait for live reads under way and let go of all connections."""
+        """Wait for what is under way, but not for long, and let go of all connections."""
         await self.live.close()
+        with anyio.move_on_after(_DRAIN_SECONDS):
+            await self.shadow.drained()
         await self.database.close()
 
 
@@ -104,13 +139,16 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
     logging.getLogger("strawberry.execution").disabled = True
     model = open_model(settings)
     tables = EntityTables(model.specs)
-    starting = open_policies(settings)
     policies = PoliciesInForce(
-        model.specs, model.callers, starting=starting, hash_key=load_hash_key(settings)
+        model.specs,
+        model.callers,
+        starting=open_policies(settings),
+        hash_key=load_hash_key(settings),
     )
     sources = open_sources(settings, model)
     live = LiveSources(database, tables, model, sources)
-    reader = Reader(database, model, tables, live, recheck=settings.recheck)
+    shadow = Shadow(database, model, tables, ShadowSink(database))
+    reader = Reader(database, model, tables, live, recheck=settings.recheck, shadow=shadow)
     schemas = Schemas(model, limits())
     return Services(
         settings=settings,
@@ -118,9 +156,10 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         model=model,
         tables=tables,
         policies=policies,
-        starting=starting,
+        examiner=Examiner(database, model, tables, policies),
         sources=sources,
         live=live,
+        shadow=shadow,
         reader=reader,
         schemas=schemas,
         resolver=Resolver(schemas, reader),

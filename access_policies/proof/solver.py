@@ -30,42 +30,46 @@ class Solver:
         self.false = z3.BoolVal(False, self.context)
         self._solver = z3.SimpleSolver(ctx=self.context)
         self._solver.set("random_seed", 1)
+        self._marks: dict[int, tuple[Formula, Formula]] = {}
         self._limits = limits
         self._end = time.monotonic() + limits.call
 
     def assume(self, formulas: Iterable[Formula]) -> None:
         """Hold the formulas for true in every question from now on."""
-        for formula in formulas:
-            self._solver.add(formula)
+        self._solver.add(*formulas)
 
     def model(self, *conditions: Formula) -> Formula | None:
         """A model of all conditions, or None when there is none. Raises UndecidedError."""
-        self._solver.push()
-        try:
-            self._solver.add(*conditions)
-            return self._solver.model() if self._possible() else None
-        finally:
-            self._solver.pop()
+        return self._solver.model() if self.possible(*conditions) else None
 
     def possible(self, *conditions: Formula) -> bool:
         """Whether the conditions can all be true at once. Raises UndecidedError."""
-        return self.model(*conditions) is not None
+        left = min(self._limits.question, self._end - time.monotonic())
+        if left <= 0:
+            raise UndecidedError
+        self._solver.set("timeout", max(1, int(left * 1000)))
+        answer = self._solver.check(*map(self._mark, conditions))
+        if answer == z3.unknown:
+            raise UndecidedError
+        return bool(answer == z3.sat)
 
     def conflict(self, condition: Formula, others: Sequence[Formula]) -> list[int] | None:
         """The places of a few of the others that the condition cannot be true together with, or
         None when it can be true together with all of them. Raises UndecidedError."""
-        self._solver.push()
-        try:
-            self._solver.add(condition)
-            markers = [z3.FreshBool("other", self.context) for _ in others]
-            for marker, other in zip(markers, others, strict=True):
-                self._solver.add(z3.Implies(marker, other))
-            if self._possible(*markers):
-                return None
-            core = {marker.get_id() for marker in self._solver.unsat_core()}
-            return [place for place, marker in enumerate(markers) if marker.get_id() in core]
-        finally:
-            self._solver.pop()
+        if self.possible(condition, *others):
+            return None
+        core = {mark.get_id() for mark in self._solver.unsat_core()}
+        return [place for place, other in enumerate(others) if self._mark(other).get_id() in core]
+
+    def _mark(self, formula: Formula) -> Formula:
+        """A name for the formula. What the solver learns in one question it keeps for the next, as
+        long as questions differ only in the names that are true in them."""
+        if formula.get_id() not in self._marks:
+            mark = z3.FreshBool("mark", self.context)
+            self._solver.add(z3.Implies(mark, formula))
+            # The formula is kept as well: when it is gone, z3 gives its id to another.
+            self._marks[formula.get_id()] = (mark, formula)
+        return self._marks[formula.get_id()][0]
 
     def all_of(self, formulas: Iterable[Formula]) -> Formula:
         parts = list(formulas)
@@ -74,13 +78,3 @@ class Solver:
     def any_of(self, formulas: Iterable[Formula]) -> Formula:
         parts = list(formulas)
         return z3.Or(parts) if parts else self.false
-
-    def _possible(self, *assumptions: Formula) -> bool:
-        left = min(self._limits.question, self._end - time.monotonic())
-        if left <= 0:
-            raise UndecidedError
-        self._solver.set("timeout", max(1, int(left * 1000)))
-        answer = self._solver.check(*assumptions)
-        if answer == z3.unknown:
-            raise UndecidedError
-        return bool(answer == z3.sat)

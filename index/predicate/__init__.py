@@ -31,7 +31,7 @@ from index.predicate.nodes import (
     Value,
 )
 from index.predicate.place import Place
-from index.predicate.reads import any_rows, attributes, callers, every_attribute
+from index.predicate.reads import any_rows, attributes, callers, every_attribute, named
 from index.predicate.sql import to_sql
 from index.predicate.substitute import (
     conjoin,
@@ -84,6 +84,7 @@ __all__ = [
     "evaluator",
     "every_attribute",
     "filter_sql",
+    "named",
     "negation",
     "substitute",
     "to_sql",

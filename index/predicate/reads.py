@@ -11,6 +11,7 @@ from index.predicate.nodes import (
     Attribute,
     Caller,
     Comparison,
+    Constant,
     IsMissing,
     Membership,
     Not,
@@ -53,6 +54,18 @@ def callers(predicate: Predicate) -> frozenset[Caller]:
     terms = (term for atom in _atoms(predicate) for term in _terms(atom))
     found = frozenset(term for term in terms if isinstance(term, Caller))
     return found.union(*(callers(each.condition) for each in any_rows(predicate)))
+
+
+def named(predicate: Predicate, caller: Caller) -> frozenset[str]:
+    """The texts that the predicate holds against an attribute of who asks: the names it knows."""
+    found: set[str] = set()
+    for terms in map(_terms, _atoms(predicate)):
+        if caller in terms:
+            for term in terms:
+                values = term.value if isinstance(term, Constant) else ()
+                listed = values if isinstance(values, tuple) else (values,)
+                found.update(value for value in listed if isinstance(value, str))
+    return frozenset(found).union(*(named(each.condition, caller) for each in any_rows(predicate)))
 
 
 def _atoms(predicate: Predicate) -> Iterator[Predicate]:

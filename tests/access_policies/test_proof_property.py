@@ -65,7 +65,7 @@ def test_rules_that_are_found_to_do_nothing_do_nothing() -> None:
     found = Counter[str]()
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(policy=strategies.policies().map(_parsed), principal=strategies.principals())
+    @given(policy=_redundant(), principal=strategies.principals())
     def holds(policy: Policy, principal: Principal) -> None:
         found_here = findings(policy, SPECS, CALLERS, limits=PATIENT)
         found.update(finding.kind for finding in found_here)
@@ -78,7 +78,8 @@ def test_rules_that_are_found_to_do_nothing_do_nothing() -> None:
                 assert as_found.masks_for(*asked) == as_written.masks_for(*asked)
 
     holds()
-    assert len(found) > 2, f"too little is found: {found}"
+    assert len(found) > 1, f"too little is found: {found}"
+    assert found.total() >= EXAMPLES, f"too little is found: {found}"
 
 
 def _without_effect(policy: Policy, found: Iterable[Finding]) -> Policy:
@@ -103,6 +104,15 @@ def _without_effect(policy: Policy, found: Iterable[Finding]) -> Policy:
         guard_rules=tuple(map(settled, policy.guard_rules)),
         guard_masks=tuple(map(settled, policy.guard_masks)),
     )
+
+
+@st.composite
+def _redundant(draw: st.DrawFn) -> Policy:
+    """A policy with a rule that repeats part of another, as happens to rules that grow."""
+    policy, other = (_parsed(draw(strategies.policies())) for _ in range(2))
+    first = policy.rules[0]
+    narrower = And((first.predicate, other.rules[0].predicate))
+    return replace(policy, rules=(*policy.rules, replace(first, id="narrower", predicate=narrower)))
 
 
 @st.composite

@@ -1,0 +1,446 @@
+"""Where a tenant's policies are changed: draft → test → preview → approve → publish → rollback.
+
+Who may do what is decided by Casbin, by the owners in force; each step that succeeds leaves an
+event with who, why and what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from access_policies import PolicyError, Principal
+from access_policies.changes import changed_entities
+from access_policies.history import NOTHING, Event, EventKind, Step, history, note
+from access_policies.owners import Action, Owners, subjects_of_change
+from access_policies.policies import PolicySet
+from access_policies.policy_tests import Report
+from access_policies.shadow_runs import SeenDifference, ShadowRun, running, start, stop
+from access_policies.shadow_runs import differences as seen_differences
+from access_policies.versions import (
+    ListedVersion,
+    Version,
+    find,
+    hash_of,
+    in_force,
+    listed,
+    put_in_force,
+)
+from access_policies.versions import draft as store_draft
+from api.directory import listed as people_listed
+from api.policy_desk.editor import Editor
+from api.policy_desk.examiner import Change, Check, Examiner, Found
+from index.database import Database
+from index.errors import InvalidRequest, NotPermitted, Unavailable
+from semantic_layer.preview import Progress
+
+_MOST_EVENTS = 1_000  # looked through for the evidence of one version
+
+
+class PolicyDesk:
+    """All that can be done with one tenant's policies; every method says which right it needs.
+
+    Methods raise InvalidRequest, NotPermitted, or PolicyError with all problems of the documents.
+    They take their time: none is for an event loop.
+    """
+
+    def __init__(self, database: Database, examiner: Examiner, tenant: str) -> None:
+        self._database = database
+        self._examiner = examiner
+        self.tenant = tenant
+
+    def editor(self, user: str | None, operator: str) -> Editor:
+        """Who works at the command line: the operator, or a user of the directory in whose name,
+        and with whose rights, the operator works."""
+        via = f"the command line of {operator}"
+        if user is None:
+            return Editor(name=operator, via=via)
+        with self._database.writing() as connection:
+            found = people_listed(connection, self.tenant, "user", user)
+        if user not in found:
+            raise InvalidRequest(f"There is no user {user!r} here; `remit user list` names them.")
+        principal = Principal.create(
+            tenant=self.tenant,
+            user=user,
+            user_attributes=found[user],
+            declared=self._examiner.model.callers,
+        )
+        return Editor(name=user, via=via, principal=principal)
+
+    # Looking
+
+    def documents(
+        self, editor: Editor, number: int | None = None
+    ) -> tuple[int | None, Mapping[str, str]]:
+        """The documents of a version, or of what is in force; its number is None for those that a
+        tenant starts with. Needs some right on some policy."""
+        self._require_any(editor)
+        return self._documents(number)
+
+    def listed(self, editor: Editor, limit: int = 50) -> tuple[ListedVersion, ...]:
+        """The newest versions. Needs some right on some policy."""
+        self._require_any(editor)
+        with self._database.writing() as connection:
+            return listed(connection, self.tenant, limit)
+
+    def version(self, editor: Editor, number: int) -> Version:
+        """A version with its documents. Needs some right on some policy."""
+        self._require_any(editor)
+        with self._database.writing() as connection:
+            return find(connection, self.tenant, number)
+
+    def history(
+        self, editor: Editor, limit: int = 50, number: int | None = None
+    ) -> tuple[Event, ...]:
+        """The newest events, of one version or of all. Needs some right on some policy; what others
+        found is for administrators, since it counts rows that an owner may not know of."""
+        self._require_any(editor)
+        with self._database.writing() as connection:
+            events = history(connection, self.tenant, limit, number)
+        if editor.principal is None or self._owners().administers(editor.principal):
+            return events
+        return tuple(
+            event if event.actor == editor.name else replace(event, evidence=NOTHING)
+            for event in events
+        )
+
+    def check(self, editor: Editor, documents: Mapping[str, str]) -> Check:
+        """Whether the documents could be published, and what looks odd in them. Needs some right on
+        some policy."""
+        self._require_any(editor)
+        return self._examiner.check(documents, self.tenant)
+
+    def require(self, editor: Editor, action: Action, entity: str) -> None:
+        """Raise NotPermitted unless the owners in force let the editor do this."""
+        if editor.principal is not None and not self._owners().may(
+            editor.principal, action, entity
+        ):
+            raise NotPermitted(
+                f"You may not {action} the policy of {entity}: its owners and administrators may."
+            )
+
+    # Changing
+
+    def draft(
+        self, editor: Editor, documents: Mapping[str, str], reason: str, *, onto: int | None
+    ) -> Version:
+        """Store the documents as a new version. `onto` is the version in force that they were made
+        from, None for what a tenant starts with: what others publish meanwhile is never undone by
+        accident. Needs the right to edit every document that differs."""
+        base, old = self._documents()
+        if base != onto:
+            raise InvalidRequest(
+                f"These policies were made from {_named(onto)}, and {_named(base)} is in force now."
+                " Pull that, make the change again, and draft it."
+            )
+        if dict(old) == dict(documents):
+            raise InvalidRequest("Nothing differs from what is in force.")
+        self._examiner.read(documents, self.tenant)
+        if editor.principal is not None:
+            model = self._examiner.model
+            problems = self._owners().problems_of_change(
+                editor.principal, old, documents, model.specs, model.callers
+            )
+            if problems:
+                raise NotPermitted("This change is not yours to make:\n" + "\n".join(problems))
+        with self._database.writing() as connection:
+            return store_draft(
+                connection,
+                self.tenant,
+                documents,
+                author=editor.name,
+                reason=reason,
+                parent=base,
+                evidence={"via": editor.via},
+            )
+
+    def test(self, editor: Editor, number: int) -> Report:
+        """Run the tests that stand in the version; a success is noted. Needs some right on some
+        policy."""
+        self._require_any(editor)
+        version, found = self._version(number)
+        report = self._examiner.test(found)
+        if report.passed:
+            self._note(editor, version.number, "tested", evidence=report.as_evidence())
+        return report
+
+    def preview(self, editor: Editor, number: int, progress: Progress | None = None) -> Change:
+        """Compare the version with the one in force: what it changes, who gains and who loses, and
+        whether it is proven to show nobody more. Samples show only what the editor may see.
+
+        Needs the right to explain each entity that it touches.
+        """
+        version, found = self._version(number)
+        _, old = self._documents()
+        self._require_all(editor, "explain", old, version.documents)
+        change = self._examiner.compare(
+            self._readable(old),
+            found,
+            against=hash_of(old),
+            tenant=self.tenant,
+            approver=editor.principal,
+            progress=progress,
+        )
+        self._note(editor, number, "previewed", evidence=change.as_evidence())
+        return change
+
+    def approve(self, editor: Editor, number: int, reason: str) -> None:
+        """Agree to a version as the second person. Needs the right to approve all that it touches,
+        and not to be its author; it has to have been previewed against what is in force."""
+        editor.require_person("approve")
+        if editor.principal is None:
+            raise NotPermitted(
+                "An approval is somebody's word; name whose it is, who may approve, with `--as`."
+            )
+        version, _ = self._version(number)
+        if editor.name == version.author:
+            raise NotPermitted("The author of a version cannot approve it; somebody else has to.")
+        _, old = self._documents()
+        self._require_all(editor, "approve", old, version.documents)
+        with self._database.writing() as connection:
+            self._evidence(connection, number, hash_of(old))
+        self._note(editor, number, "approved", reason, evidence={"against": hash_of(old)})
+
+    def publish(self, editor: Editor, number: int, reason: str) -> None:
+        """Put a version in force. Needs the right to publish all that it touches, tests that pass
+        for each entity whose policy it changes, a preview against what is in force, and, unless it
+        is proven to show nobody more, an approval by somebody else than its author."""
+        editor.require_person("publish")
+        version, found = self._version(number)
+        base, old = self._documents()
+        self._require_all(editor, "publish", old, version.documents)
+        if version.parent != base:
+            raise InvalidRequest(
+                f"Version {number} was made from {_named(version.parent)}, and {_named(base)} is in"
+                " force now. Pull that, make the change again, and draft it."
+            )
+        before = self._readable(old)
+        self._require_whole(before, found)
+        _require_tests(before, found, self._examiner.test(found))
+        with self._database.writing() as connection:
+            evidence = self._evidence(connection, number, hash_of(old))
+            approved = _against(connection, self.tenant, number, "approved", hash_of(old))
+            agreed = sorted({event.actor for event in approved} - {version.author})
+            # Before the first version there is nobody to ask: whoever installs Remit begins.
+            begins = base is None and editor.principal is None
+            widens = evidence["widens"]
+            if widens and isinstance(widens, list) and not agreed and not begins:
+                raise NotPermitted(
+                    f"Version {number} needs the approval of a second person:\n"
+                    + "\n".join(map(str, widens))
+                )
+            put_in_force(
+                connection,
+                self.tenant,
+                number,
+                expected=base,
+                actor=editor.name,
+                reason=reason,
+                evidence={**evidence, "base": base, "approved_by": agreed, "via": editor.via},
+            )
+
+    def rollback(self, editor: Editor, reason: str) -> int:
+        """Put back the version that was in force before, which has passed all this already, and say
+        which. Needs the right to publish all that it touches."""
+        editor.require_person("roll back")
+        base, old = self._documents()
+        with self._database.writing() as connection:
+            before = _before(connection, self.tenant)
+        if before is None:
+            raise InvalidRequest(
+                "No version was in force before this one, so there is none to go back to. Pull what"
+                " is in force, mend it, and draft it."
+            )
+        version, _ = self._version(before)
+        self._require_all(editor, "publish", old, version.documents)
+        with self._database.writing() as connection:
+            put_in_force(
+                connection,
+                self.tenant,
+                before,
+                expected=base,
+                actor=editor.name,
+                reason=reason,
+                kind="rolled_back",
+                evidence={"base": base, "via": editor.via},
+            )
+        return before
+
+    # Trying out
+
+    def start_shadow(self, editor: Editor, number: int, reason: str, hours: float) -> ShadowRun:
+        """Evaluate a version beside the one in force for some hours. Needs the right to publish
+        all that it touches, since a trial costs every read."""
+        editor.require_person("start a trial")
+        version, _ = self._version(number)
+        _, old = self._documents()
+        self._require_all(editor, "publish", old, version.documents)
+        with self._database.writing() as connection:
+            return start(
+                connection, self.tenant, number, actor=editor.name, reason=reason, hours=hours
+            )
+
+    def stop_shadow(self, editor: Editor, reason: str) -> int | None:
+        """End the trial under way; its version, or None when there is none. Needs the right to
+        publish all that it touches."""
+        editor.require_person("end a trial")
+        with self._database.writing() as connection:
+            run = running(connection, self.tenant)
+        if run is not None:
+            _, old = self._documents()
+            _, new = self._documents(run.version)
+            self._require_all(editor, "publish", old, new)
+        with self._database.writing() as connection:
+            return stop(connection, self.tenant, actor=editor.name, reason=reason)
+
+    def shadow(self, editor: Editor) -> ShadowRun | None:
+        """The trial under way. Needs some right on some policy."""
+        self._require_any(editor)
+        with self._database.writing() as connection:
+            return running(connection, self.tenant)
+
+    def shadow_differences(
+        self, editor: Editor, number: int, limit: int = 100
+    ) -> tuple[SeenDifference, ...]:
+        """What reads would have shown otherwise under a version that is or was on trial. Needs the
+        right to explain all that it touches."""
+        _, old = self._documents()
+        _, new = self._documents(number)
+        self._require_all(editor, "explain", old, new)
+        with self._database.writing() as connection:
+            return seen_differences(connection, self.tenant, number, limit)
+
+    # What the steps share
+
+    def _documents(self, number: int | None = None) -> tuple[int | None, Mapping[str, str]]:
+        with self._database.writing() as connection:
+            wanted = number if number is not None else in_force(connection, self.tenant)
+            if wanted is None:
+                return None, self._examiner.starting
+            return wanted, find(connection, self.tenant, wanted).documents
+
+    def _version(self, number: int) -> tuple[Version, Found]:
+        with self._database.writing() as connection:
+            version = find(connection, self.tenant, number)
+        return version, self._examiner.read(version.documents, self.tenant)
+
+    def _readable(self, documents: Mapping[str, str]) -> Found | None:
+        """What is in force; None when it cannot be read, as after a change of the model. Nothing is
+        answered then, and what comes next has to be let in all the same."""
+        try:
+            return self._examiner.read(documents, self.tenant)
+        except PolicyError:
+            return None
+
+    def _owners(self) -> Owners:
+        """Those in force, never those of the change that they are asked about."""
+        number, documents = self._documents()
+        found = self._readable(documents)
+        if found is None:
+            raise Unavailable(
+                f"{_named(number).capitalize()} is in force and cannot be read, so nobody can tell"
+                " who owns what. An operator has to put another version in force."
+            )
+        return found.owners
+
+    def _require_any(self, editor: Editor) -> None:
+        if editor.principal is not None and not self._owners().owns_something(editor.principal):
+            raise NotPermitted("Policies are for their owners and for administrators to see.")
+
+    def _require_all(
+        self, editor: Editor, action: Action, old: Mapping[str, str], new: Mapping[str, str]
+    ) -> None:
+        """Raise NotPermitted unless the editor has the right on all that differs."""
+        if editor.principal is None:
+            return
+        owners = self._owners()
+        entities, administrative = subjects_of_change(old, new)
+        if administrative and not owners.administers(editor.principal):
+            raise NotPermitted(
+                f"You may not {action} this: it changes guard rails or owners, which are for"
+                " administrators."
+            )
+        if not entities and not administrative:
+            self._require_any(editor)
+        for entity in sorted(entities):
+            self.require(editor, action, entity)
+
+    def _require_whole(self, old: Found | None, new: Found) -> None:
+        """Raise InvalidRequest for a version that nobody could work with, or mend."""
+        if not new.policies.policies:
+            raise InvalidRequest(
+                "This version has no policy at all, so nobody would see anything. To take access"
+                " away, deny it in a policy."
+            )
+        if not new.policies.owners and old is not None and old.policies.owners:
+            raise InvalidRequest(
+                "This version says nothing of owners and administrators, so nobody could change it"
+                " again but an operator. Keep the document that has `owners` and `administrators`."
+            )
+
+    def _note(
+        self,
+        editor: Editor,
+        number: int,
+        kind: Step,
+        reason: str = "",
+        *,
+        evidence: Mapping[str, object],
+    ) -> None:
+        with self._database.writing() as connection:
+            note(
+                connection,
+                self.tenant,
+                number,
+                kind,
+                actor=editor.name,
+                reason=reason,
+                evidence={**evidence, "via": editor.via},
+            )
+
+    def _evidence(self, connection: Connection, number: int, against: str) -> Mapping[str, object]:
+        """What the last preview against what is in force has found."""
+        found = _against(connection, self.tenant, number, "previewed", against)
+        if not found:
+            raise InvalidRequest(
+                f"Version {number} has not been previewed against what is in force. Preview it"
+                f" first: `remit policy preview {number}`."
+            )
+        return found[0].evidence
+
+
+def _require_tests(old: Found | None, new: Found, report: Report) -> None:
+    if not report.passed:
+        raise InvalidRequest(
+            f"{len(report.failures)} tests fail, so this cannot be published:\n"
+            + "\n".join(report.lines())
+        )
+    before = PolicySet({}) if old is None else old.policies
+    untested = sorted({*changed_entities(before, new.policies)} & {*report.untested})
+    if untested:
+        raise InvalidRequest(
+            f"The policy of {', '.join(untested)} changes and has no tests. Add a document with"
+            " `tests:` to it; docs/write-a-policy.md shows how."
+        )
+
+
+def _against(
+    connection: Connection, tenant: str, number: int, kind: EventKind, against: str
+) -> list[Event]:
+    """What was done with a version as a change of what is in force, the newest first."""
+    events = history(connection, tenant, _MOST_EVENTS, number, kinds=[kind])
+    return [event for event in events if event.evidence.get("against") == against]
+
+
+def _before(connection: Connection, tenant: str) -> int | None:
+    """The version that was in force before the one that is."""
+    for event in history(connection, tenant, 1, kinds=["published", "rolled_back"]):
+        base = event.evidence.get("base")
+        return base if isinstance(base, int) else None
+    return None
+
+
+def _named(number: int | None) -> str:
+    return "what a tenant starts with" if number is None else f"version {number}"
