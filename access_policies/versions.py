@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Label, Select, Text, func, select
+from sqlalchemy import Connection, Label, RowMapping, Select, Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,20 +60,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
-    """All policy documents at once, as one author left them."""
-
-    tenant: str
-    number: int
-    parent: int | None
-    documents: Mapping[str, str] = field(repr=False)  # YAML by file name
-    hash: str
-    author: str
-    reason: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class ListedVersion:
     """A version as a list shows it, without its documents."""
 
@@ -84,6 +70,13 @@ class ListedVersion:
     reason: str
     created_at: datetime
     state: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(ListedVersion):
+    """All policy documents at once, as one author left them."""
+
+    documents: Mapping[str, str] = field(repr=False)  # YAML by file name
 
 
 def draft(
@@ -133,11 +126,11 @@ def draft(
 
 def find(connection: Connection, tenant: str, number: int) -> Version:
     """The version of that number; InvalidRequest when there is none."""
-    statement = _of(tenant, number, select(*_LISTED, policy_version.c.documents))
-    row = connection.execute(statement).mappings().one_or_none()
+    columns = (*_LISTED, policy_version.c.documents, _kinds(), _pointer(tenant))
+    row = connection.execute(_of(tenant, number, select(*columns))).mappings().one_or_none()
     if row is None:
         raise UnknownVersion(number)
-    return Version(tenant=tenant, **row)
+    return Version(documents=row["documents"], **_fields(row))
 
 
 def listed(connection: Connection, tenant: str, limit: int) -> tuple[ListedVersion, ...]:
@@ -148,22 +141,7 @@ def listed(connection: Connection, tenant: str, limit: int) -> tuple[ListedVersi
         .order_by(policy_version.c.version.desc())
         .limit(limit)
     )
-    found = []
-    for row in connection.execute(newest).mappings():
-        columns = {column.name: row[column.name] for column in _LISTED}
-        found.append(
-            ListedVersion(**columns, state=_state(row["number"], row["kinds"], row["now"]))
-        )
-    return tuple(found)
-
-
-def state(connection: Connection, tenant: str, number: int) -> State:
-    """How far the version has come; InvalidRequest when there is none."""
-    statement = _of(tenant, number, select(policy_version.c.version, _kinds(), _pointer(tenant)))
-    row = connection.execute(statement).one_or_none()
-    if row is None:
-        raise UnknownVersion(number)
-    return _state(number, row.kinds, row.now)
+    return tuple(ListedVersion(**_fields(row)) for row in connection.execute(newest).mappings())
 
 
 def in_force(connection: Connection, tenant: str) -> int | None:
@@ -254,6 +232,12 @@ def _kinds() -> Label[Sequence[str]]:
     )
     kinds = events.distinct().correlate(policy_version).scalar_subquery()
     return func.array(kinds, type_=ARRAY(Text)).label("kinds")
+
+
+def _fields(row: RowMapping) -> dict[str, Any]:
+    """What a list shows of a row of `_LISTED`, `_kinds` and `_pointer`."""
+    fields = {column.name: row[column.name] for column in _LISTED}
+    return {**fields, "state": _state(row["number"], row["kinds"], row["now"])}
 
 
 def _state(number: int, kinds: Sequence[str], in_force: int | None) -> State:

@@ -1,4 +1,5 @@
-"""The HTTP application: GraphQL and MCP behind one gate, and two health checks before it."""
+"""The HTTP application: GraphQL to read and GraphQL for policies, and MCP, behind one gate, and two
+health checks before it."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from api.graphql import GraphQLEndpoint
+from api.graphql import GraphQLEndpoint, ReadingDoor
 from api.health import Readiness, health
 from api.mcp_server import MAX_BODY_BYTES, AgentServer
-from api.middleware import AccessLog, Gate, Incidents, SecurityHeaders
+from api.middleware import ADMIN_PATH, AccessLog, Gate, Incidents, SecurityHeaders
+from api.policy_graphql import PolicyDoor
 from api.services import Services
 
 
@@ -39,7 +41,8 @@ def create_app(services: Services) -> FastAPI:
         routes=[
             Route("/health", health),
             Route("/ready", Readiness(services).__call__),
-            Route("/graphql", GraphQLEndpoint(services).__call__, methods=["POST"]),
+            Route("/graphql", GraphQLEndpoint(ReadingDoor(services)).__call__, methods=["POST"]),
+            Route(ADMIN_PATH, GraphQLEndpoint(PolicyDoor(services)).__call__, methods=["POST"]),
             Route("/mcp", StreamableHTTPASGIApp(sessions), methods=["POST"]),
         ],
         middleware=[

@@ -7,7 +7,14 @@ import secrets
 
 from graphql import GraphQLError
 
-from index.errors import InvalidRequest, NotPermitted, RemitError, Unavailable
+from access_policies import PolicyError
+from index.errors import (
+    ConfigurationError,
+    InvalidRequest,
+    NotPermitted,
+    RemitError,
+    Unavailable,
+)
 from semantic_layer import Ambiguous
 
 _log = logging.getLogger(__name__)
@@ -18,12 +25,14 @@ NOT_PERMITTED = "NOT_PERMITTED"
 UNAVAILABLE = "UNAVAILABLE"
 INTERNAL = "INTERNAL"
 
-# The first that fits: Ambiguous is an InvalidRequest too.
+# The first that fits: Ambiguous is an InvalidRequest too, and PolicyError a ConfigurationError.
 _CODES: tuple[tuple[type[RemitError], str], ...] = (
     (Ambiguous, AMBIGUOUS),
     (InvalidRequest, INVALID_REQUEST),
     (NotPermitted, NOT_PERMITTED),
     (Unavailable, UNAVAILABLE),
+    (PolicyError, INVALID_REQUEST),
+    (ConfigurationError, UNAVAILABLE),
 )
 
 

@@ -1,4 +1,4 @@
-"""`POST /graphql`: one operation a request, answered as JSON.
+"""`POST /graphql`: one operation a request, answered as JSON; and the same for other doors.
 
 Our own few lines in place of strawberry's router, which also brings sockets, streams, uploads,
 batches and an editor page from another host, none of which an agent needs.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from graphql import GraphQLError
@@ -61,9 +61,9 @@ async def execute(services: Services, context: Context, operation: Operation) ->
             context_value=Question(services.reader, context),
         )
     except MissingQueryError:
-        return _refused("The query is empty.")
+        return refused("The query is empty.")
     except (CannotGetOperationTypeError, InvalidOperationTypeError):
-        return _refused("There is no such operation in the query, or no single one to choose.")
+        return refused("There is no such operation in the query, or no single one to choose.")
     except NotPermitted as error:  # nothing exists for the caller, so there is no schema
         return Outcome(data=None, errors=(public_error(GraphQLError("", original_error=error)),))
     return Outcome(
@@ -71,20 +71,39 @@ async def execute(services: Services, context: Context, operation: Operation) ->
     )
 
 
-class GraphQLEndpoint:
-    """The endpoint as Starlette calls it; the gate has put the context into the request."""
+class ReadingDoor:
+    """Executes operations that read; the gate has put the context into the request."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+
+    async def execute(self, request: Request, operation: Operation) -> Outcome:
+        """The outcome of one operation."""
+        return await execute(self._services, request.state.context, operation)
+
+
+class Door(Protocol):
+    """Executes the operations of one endpoint."""
+
+    async def execute(self, request: Request, operation: Operation) -> Outcome:
+        """The outcome of one operation; whatever goes wrong is in it."""
+        ...
+
+
+class GraphQLEndpoint:
+    """A door as Starlette calls it: one operation a request, as JSON, and its outcome."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
 
     async def __call__(self, request: Request) -> Response:
         try:
             operation = _read(request.headers.get("content-type", ""), await request.body())
         except InvalidRequest as error:
-            return _json(_refused(str(error)), 400)
+            return _json(refused(str(error)), 400)
         if operation.name is not None and _NAME.fullmatch(operation.name):
             request.state.operation = operation.name
-        return _json(await execute(self._services, request.state.context, operation))
+        return _json(await self._door.execute(request, operation))
 
 
 def _read(content_type: str, body: bytes) -> Operation:
@@ -106,7 +125,8 @@ def _read(content_type: str, body: bytes) -> Operation:
     return Operation(query=query, variables=variables, name=name)
 
 
-def _refused(message: str) -> Outcome:
+def refused(message: str) -> Outcome:
+    """The outcome of an operation that cannot be begun."""
     error = GraphQLError(message, extensions={"code": INVALID_REQUEST})
     return Outcome(data=None, errors=(error,))
 

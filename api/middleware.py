@@ -18,6 +18,7 @@ from index.errors import RemitError
 from index.predicate import InvalidValue
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
+ADMIN_PATH = "/admin/graphql"
 
 _access_log = logging.getLogger("remit.access")
 _log = logging.getLogger(__name__)
@@ -54,8 +55,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, watch)
         finally:
-            context = state.get("context")
-            principal = context.principal if context is not None else None
+            principal = state.get("principal")
             _access_log.info(
                 "%s %r %d %.1fms tenant=%r user=%r agent=%r operation=%r",
                 scope["method"],
@@ -109,7 +109,8 @@ class SecurityHeaders:
 
 
 class Gate:
-    """Lets a request through with its context (`request.state.context`), or answers 401.
+    """Lets a request through with who asks (`request.state.principal`) and, where it may read, its
+    context (`request.state.context`), or answers 401.
 
     Every refusal is the same, byte for byte: whoever guesses learns nothing from it. What needs no
     token is listed; anything else, even a path that does not exist, needs one.
@@ -126,18 +127,23 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        state = scope.setdefault("state", {})
         try:
             claims = self._services.verify(_bearer_token(scope))
-            context = await self._services.context(
-                claims.tenant, claims.user, claims.agent, claims.purpose, claims.scopes
-            )
+            if scope["path"] == ADMIN_PATH:
+                # Also when no policy can be used: here is where that can be mended.
+                state["principal"] = await self._services.principal(claims)
+            else:
+                state["context"] = await self._services.context(
+                    claims.tenant, claims.user, claims.agent, claims.purpose, claims.scopes
+                )
+                state["principal"] = state["context"].principal
         except (InvalidTokenError, UnknownTenantError, InvalidValue) as error:
             _log.info("refused: %s", type(error).__name__)
             await _answer(send, 401, "UNAUTHENTICATED", "A valid bearer token is needed.", _NOBODY)
         except RemitError as error:
             await _answer(send, 503, "UNAVAILABLE", public_text("the gate", error))
         else:
-            scope.setdefault("state", {})["context"] = context
             await self._app(scope, receive, send)
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from access_policies import Explanation, explain
+from access_policies import Explanation, Principal, explain
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, InvalidRequest
@@ -30,6 +30,7 @@ from semantic_layer.freshness import Failure, LiveReader
 from semantic_layer.live_plan import LivePlan
 from semantic_layer.model import Model
 from semantic_layer.query import Lookup, Root, children
+from semantic_layer.readable import readable_by
 from semantic_layer.selection import check_max_age
 from semantic_layer.shadow import Shadow
 
@@ -100,10 +101,12 @@ class Reader:
             self.shadow.note(context, roots)
         return tuple(_answer(*pair) for pair in zip(row[::2], row[1::2], strict=True))
 
-    async def explain(self, context: Context, entity: str, row_id: UUID) -> Explanation | None:
+    async def explain(
+        self, context: Context, entity: str, row_id: UUID, *, asker: Principal | None = None
+    ) -> Explanation | None:
         """Why the caller sees a row or not; None when there is no such row.
 
-        For operators: the explanation shows values of the row that the caller may not see.
+        It shows the values of the row that the asker may see; without one, to an operator, all.
         """
         if entity not in self.model.entities:
             known = ", ".join(sorted(self.model.entities))
@@ -113,7 +116,11 @@ class Reader:
             rows = [row async for _, row in facts.of(connection, entity, [row_id])]
         if not rows:
             return None
-        return explain(context.snapshot, context.principal, entity, rows[0], context.now)
+        asked = (entity, rows[0], context.now)
+        if asker is None:
+            return explain(context.snapshot, context.principal, *asked)
+        may_know = readable_by(asker, context.snapshot, self.model.specs, *asked)
+        return explain(context.snapshot, context.principal, *asked, may_know)
 
     def _to_confirm(self, roots: Sequence[Root]) -> Sequence[Root]:
         """The roots of which every row is put before Casbin."""

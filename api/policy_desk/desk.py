@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from access_policies import PolicyError, Principal
+from access_policies import Principal
 from access_policies.changes import changed_entities
-from access_policies.history import NOTHING, Event, EventKind, Step, history, note
+from access_policies.history import NOTHING, Event, EventKind, Step, history, note, words
 from access_policies.owners import Action, Owners, subjects_of_change
 from access_policies.policies import PolicySet
 from access_policies.policy_tests import Report
@@ -33,7 +33,7 @@ from api.directory import listed as people_listed
 from api.policy_desk.editor import Editor
 from api.policy_desk.examiner import Change, Check, Examiner, Found
 from index.database import Database
-from index.errors import InvalidRequest, NotPermitted, Unavailable
+from index.errors import ConfigurationError, InvalidRequest, NotPermitted, Unavailable
 from semantic_layer.preview import Progress
 
 _MOST_EVENTS = 1_000  # looked through for the evidence of one version
@@ -194,6 +194,7 @@ class PolicyDesk:
             raise NotPermitted(
                 "An approval is somebody's word; name whose it is, who may approve, with `--as`."
             )
+        reason = words("reason", reason)
         version, _ = self._version(number)
         if editor.name == version.author:
             raise NotPermitted("The author of a version cannot approve it; somebody else has to.")
@@ -223,8 +224,9 @@ class PolicyDesk:
             evidence = self._evidence(connection, number, hash_of(old))
             approved = _against(connection, self.tenant, number, "approved", hash_of(old))
             agreed = sorted({event.actor for event in approved} - {version.author})
-            # Before the first version there is nobody to ask: whoever installs Remit begins.
-            begins = base is None and editor.principal is None
+            # Before the first version there is nobody to ask: whoever installs Remit begins. And
+            # where nobody can read who may approve, nobody could.
+            begins = editor.principal is None and (base is None or before is None)
             widens = evidence["widens"]
             if widens and isinstance(widens, list) and not agreed and not begins:
                 raise NotPermitted(
@@ -242,12 +244,13 @@ class PolicyDesk:
             )
 
     def rollback(self, editor: Editor, reason: str) -> int:
-        """Put back the version that was in force before, which has passed all this already, and say
-        which. Needs the right to publish all that it touches."""
+        """Put back the version that the one in force was made from, which has passed all this
+        already, and say which. Doing so twice goes back by two, and never forward to what was
+        withdrawn. Needs the right to publish all that it touches."""
         editor.require_person("roll back")
         base, old = self._documents()
         with self._database.writing() as connection:
-            before = _before(connection, self.tenant)
+            before = None if base is None else find(connection, self.tenant, base).parent
         if before is None:
             raise InvalidRequest(
                 "No version was in force before this one, so there is none to go back to. Pull what"
@@ -286,12 +289,13 @@ class PolicyDesk:
         """End the trial under way; its version, or None when there is none. Needs the right to
         publish all that it touches."""
         editor.require_person("end a trial")
-        with self._database.writing() as connection:
-            run = running(connection, self.tenant)
-        if run is not None:
-            _, old = self._documents()
-            _, new = self._documents(run.version)
-            self._require_all(editor, "publish", old, new)
+        reason = words("reason", reason)
+        run = self.shadow(editor)
+        if run is None:
+            return None
+        _, old = self._documents()
+        _, new = self._documents(run.version)
+        self._require_all(editor, "publish", old, new)
         with self._database.writing() as connection:
             return stop(connection, self.tenant, actor=editor.name, reason=reason)
 
@@ -310,7 +314,11 @@ class PolicyDesk:
         _, new = self._documents(number)
         self._require_all(editor, "explain", old, new)
         with self._database.writing() as connection:
-            return seen_differences(connection, self.tenant, number, limit)
+            found = seen_differences(connection, self.tenant, number, limit)
+        # It may have touched more than it does now: once published, it differs from nothing.
+        for entity in sorted({each.difference.entity for each in found}):
+            self.require(editor, "explain", entity)
+        return found
 
     # What the steps share
 
@@ -327,11 +335,12 @@ class PolicyDesk:
         return version, self._examiner.read(version.documents, self.tenant)
 
     def _readable(self, documents: Mapping[str, str]) -> Found | None:
-        """What is in force; None when it cannot be read, as after a change of the model. Nothing is
-        answered then, and what comes next has to be let in all the same."""
+        """What is in force; None when it cannot be used, as after a change of the model or without
+        the key that it hashes with. Nothing is answered then, and what comes next has to be let in
+        all the same."""
         try:
             return self._examiner.read(documents, self.tenant)
-        except PolicyError:
+        except ConfigurationError:
             return None
 
     def _owners(self) -> Owners:
@@ -432,14 +441,6 @@ def _against(
     """What was done with a version as a change of what is in force, the newest first."""
     events = history(connection, tenant, _MOST_EVENTS, number, kinds=[kind])
     return [event for event in events if event.evidence.get("against") == against]
-
-
-def _before(connection: Connection, tenant: str) -> int | None:
-    """The version that was in force before the one that is."""
-    for event in history(connection, tenant, 1, kinds=["published", "rolled_back"]):
-        base = event.evidence.get("base")
-        return base if isinstance(base, int) else None
-    return None
 
 
 def _named(number: int | None) -> str:

@@ -88,16 +88,25 @@ class Change:
     """Documents compared with those in force."""
 
     against: str  # the hash of what was in force
-    lines: tuple[str, ...]  # what changes, in words
+    words: tuple[str, ...]  # what changes, a sentence each
     widens: tuple[str, ...]  # why a second person is needed, a sentence each; none if narrowing
     report: Report
     preview: Preview
+
+    def lines(self) -> list[str]:
+        """The comparison for a terminal."""
+        lines = [*(self.words or ["Nothing that a policy says is changed."]), ""]
+        if self.widens:
+            lines += ["A second person has to approve it:", *(f"  {why}" for why in self.widens)]
+        else:
+            lines.append("It is proven to show nobody more than now: no approval is needed.")
+        return [*lines, "", *self.report.lines(), "", *self.preview.lines()]
 
     def as_evidence(self) -> dict[str, object]:
         """What is kept of it. It repeats no value of any row."""
         return {
             "against": self.against,
-            "changes": list(self.lines),
+            "changes": list(self.words),
             "widens": list(self.widens),
             "tests": self.report.as_evidence(),
             "preview": self.preview.as_evidence(),
@@ -174,7 +183,7 @@ class Examiner:
         before = _NOTHING if old is None else old.policies
         return Change(
             against=against,
-            lines=tuple(described(before, new.policies)),
+            words=tuple(described(before, new.policies)),
             widens=tuple(self._widens(before, new.policies)),
             report=self.test(new),
             preview=self._preview(old, new, tenant, approver, progress),

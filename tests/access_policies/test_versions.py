@@ -223,11 +223,11 @@ def test_how_far_a_version_has_come(
     with tenants.writing() as connection:
         for kind in kinds:
             history.note(connection, "acme", 2, kind, actor="omar")
-        assert versions.state(connection, "acme", 2) is state
-        assert versions.state(connection, "acme", 1) is State.DRAFT
+        assert versions.find(connection, "acme", 2).state is state
+        assert versions.find(connection, "acme", 1).state is State.DRAFT
     _publish(tenants, 2, None)
     with tenants.writing() as connection:
-        assert versions.state(connection, "acme", 2) is State.IN_FORCE
+        assert versions.find(connection, "acme", 2).state is State.IN_FORCE
     _publish(tenants, 1, 2)
     with tenants.writing() as connection:
         listed = versions.listed(connection, "acme", 10)
@@ -236,7 +236,7 @@ def test_how_far_a_version_has_come(
             (1, State.IN_FORCE),
         ]
         with pytest.raises(InvalidRequest, match="no version 3"):
-            versions.state(connection, "acme", 3)
+            versions.find(connection, "acme", 3)
 
 
 def test_the_history_says_who_did_what_and_why(tenants: Database) -> None:
