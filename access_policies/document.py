@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 
 import yaml
 
 from access_policies.spelling import nearest
+
+_MOST_COMPARED = 500  # names among which a similar one is looked for
+_MOST_LISTED = 30
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+ID_RULE = "has letters, digits, `-`, `_` and `.`, up to 100"
 
 
 class Document:
@@ -16,6 +22,7 @@ class Document:
     def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[str] = []
+        self._ids: set[str] = set()
 
     def compose(self, text: str) -> yaml.Node | None:
         """The root node, or None with a problem noted."""
@@ -71,8 +78,40 @@ class Document:
             return None
         return str(node.value).strip()
 
+    def one_of(self, node: yaml.Node, names: Iterable[str], what: str) -> str | None:
+        """The node's text if it is one of the names; else None with a problem noted, which names
+        the nearest."""
+        text = self.text(node)
+        known = list(names)
+        if text is None or text in known:
+            return text
+        close = nearest(text, known[:_MOST_COMPARED])
+        some = ", ".join(known[:_MOST_LISTED]) + (", …" if len(known) > _MOST_LISTED else "")
+        way_out = f"did you mean `{close}`?" if close else f"known are {some}"
+        self.problem(node, f"there is no {what} `{text}`; {way_out}")
+        return None
+
+    def id(self, node: yaml.Node) -> str | None:
+        """An id that the document has not had yet; else None with a problem noted."""
+        id = self.text(node)
+        if id is None:
+            return None
+        if not is_id(id):
+            self.problem(node, f"an id {ID_RULE}")
+            return None
+        if id in self._ids:
+            self.problem(node, f"the id `{id}` stands here twice")
+            return None
+        self._ids.add(id)
+        return id
+
     def problem(self, node: yaml.Node, reason: str) -> None:
         self._note(node.start_mark.line, reason)
 
     def _note(self, line: int, reason: str) -> None:
         self.problems.append(f"{self.name}, line {line + 1}: {reason}")
+
+
+def is_id(text: str) -> bool:
+    """Whether rules, people and rows can be called so; `ID_RULE` says it in words."""
+    return _ID.fullmatch(text) is not None

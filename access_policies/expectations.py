@@ -6,7 +6,6 @@ whose mask it does not name must be in the clear.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +13,11 @@ from itertools import product
 
 import yaml
 
-from access_policies.document import Document
+from access_policies.document import ID_RULE, Document, is_id
 from access_policies.masks import Mask, MaskKind, kinds_of, width_problem
 from access_policies.policy_files import PolicyError
 from access_policies.principal import Principal
 from access_policies.samples import SampleReader
-from access_policies.spelling import nearest
 from index.predicate import InvalidValue, Row, coerce
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs, FieldType
 
@@ -29,9 +27,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_CASES = 2_500
 """People times rows in one document: what takes a second to decide and explain."""
 
-_MOST_COMPARED = 500  # names among which a similar one is looked for
-_MOST_LISTED = 10
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 Access = Mapping[str, Mask] | None
 """What somebody gets of a row: nothing (None), or the row with these masks by field."""
@@ -96,7 +91,7 @@ class _TestsReader:
         keys = self._document.mapping(
             root, required=("tests", "people", "rows", "expect"), optional=("now",)
         )
-        entity = self._one_of(keys["tests"], self._specs, "entity") if keys else None
+        entity = self._document.one_of(keys["tests"], self._specs, "entity") if keys else None
         if keys is None or entity is None:
             return
         spec = self._specs[entity]
@@ -193,9 +188,8 @@ class _TestsReader:
         found: set[str] = set()
         for key, value in node.value:
             name = key.value if isinstance(key, yaml.ScalarNode) else ""
-            if not _NAME.fullmatch(name):
-                reason = "a name has letters, digits, `-`, `_` and `.`, up to 100"
-                self._document.problem(key, reason)
+            if not is_id(name):
+                self._document.problem(key, f"a name {ID_RULE}")
             elif name in found:
                 self._document.problem(key, f"`{name}` stands here twice")
             else:
@@ -205,19 +199,8 @@ class _TestsReader:
     def _names(self, node: yaml.Node, known: Iterable[str], what: str) -> list[str]:
         """One of the names, or a list of them; each counts once."""
         nodes = [node] if isinstance(node, yaml.ScalarNode) else self._document.items(node)
-        names = [self._one_of(each, known, what) for each in nodes]
+        names = [self._document.one_of(each, known, what) for each in nodes]
         return list(dict.fromkeys(name for name in names if name is not None))
-
-    def _one_of(self, node: yaml.Node, names: Iterable[str], what: str) -> str | None:
-        text = self._document.text(node)
-        known = list(names)
-        if text is None or text in known:
-            return text
-        close = nearest(text, known[:_MOST_COMPARED])
-        some = ", ".join(known[:_MOST_LISTED]) + (", …" if len(known) > _MOST_LISTED else "")
-        meant = f"did you mean `{close}`?" if close else f"known are {some}"
-        self._document.problem(node, f"there is no {what} `{text}`; {meant}")
-        return None
 
     def _moment(self, node: yaml.Node) -> datetime:
         try:

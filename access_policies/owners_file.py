@@ -14,7 +14,6 @@ administrators:
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
@@ -32,7 +31,6 @@ from index.specs import CallerAttributes, EntitySpec, EntitySpecs
 
 _ROOTS = (*CALLER_ROOTS, "purpose")
 _TIMES = ("now", "daysAgo", "daysAhead")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _NO_ROW = EntitySpec(name="row", fields={})
 
 
@@ -63,7 +61,6 @@ class _OwnersReader:
         self._declared: CallerAttributes = {root: declared.get(root, {}) for root in CALLER_ROOTS}
         attributes = {name for names in self._declared.values() for name in names}
         self._attributes = sorted({*attributes, "name"})
-        self._ids: set[str] = set()
 
     def grants(self, text: str) -> list[Grant]:
         root = self.document.compose(text)
@@ -84,7 +81,7 @@ class _OwnersReader:
         )
         if keys is None:
             return None
-        id, condition = self._id(keys["id"]), self._condition(keys["when"])
+        id, condition = self.document.id(keys["id"]), self._condition(keys["when"])
         entities = self._some_of(keys["entities"], self._specs, "entity")
         may: list[str] = list(get_args(Grantable))
         if "may" in keys:
@@ -92,7 +89,7 @@ class _OwnersReader:
         attributes = None
         if "attributes" in keys:
             nodes = self.document.items(keys["attributes"])
-            found = [self._one_of(each, self._attributes, "attribute") for each in nodes]
+            found = [self.document.one_of(each, self._attributes, "attribute") for each in nodes]
             attributes = frozenset(name for name in found if name is not None)
         if id is None or condition is None:
             return None
@@ -109,23 +106,10 @@ class _OwnersReader:
         keys = self.document.mapping(node, required=("id", "when"))
         if keys is None:
             return None
-        id, condition = self._id(keys["id"]), self._condition(keys["when"])
+        id, condition = self.document.id(keys["id"]), self._condition(keys["when"])
         if id is None or condition is None:
             return None
         return Grant(id=id, text=condition[0], predicate=condition[1])
-
-    def _id(self, node: yaml.Node) -> str | None:
-        id = self.document.text(node)
-        if id is None:
-            return None
-        if not _ID.fullmatch(id):
-            self.document.problem(node, "an id has letters, digits, `-`, `_` and `.`, up to 100")
-            return None
-        if id in self._ids:
-            self.document.problem(node, f"the id `{id}` stands here twice")
-            return None
-        self._ids.add(id)
-        return id
 
     def _condition(self, node: yaml.Node) -> tuple[str, Predicate] | None:
         text = self.document.text(node)
@@ -166,19 +150,8 @@ class _OwnersReader:
         nodes = self.document.items(node)
         if isinstance(node, yaml.SequenceNode) and not nodes:
             self.document.problem(node, f"name at least one {what}")
-        found = [self._one_of(each, names, what) for each in nodes]
+        found = [self.document.one_of(each, names, what) for each in nodes]
         return list(dict.fromkeys(name for name in found if name is not None))
-
-    def _one_of(self, node: yaml.Node, names: Iterable[str], what: str) -> str | None:
-        """The node's text if it is one of the names."""
-        text = self.document.text(node)
-        known = list(names)
-        if text is None or text in known:
-            return text
-        close = nearest(text, known)
-        way_out = f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
-        self.document.problem(node, f"there is no {what} `{text}`; {way_out}")
-        return None
 
 
 def _names(tree: ast.expr) -> list[ast.Name]:

@@ -7,7 +7,6 @@ administrator's limits to it), `tests` of a policy, or `owners` (who may change 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -17,6 +16,7 @@ from typing import get_args
 import yaml
 
 from access_policies.document import Document
+from access_policies.kinds import A
 from access_policies.language import parse
 from access_policies.masks import Mask, MaskKind, kinds_of, width_problem
 from access_policies.policies import Effect, MaskRule, Policy, PolicySet, Rule, Side
@@ -25,9 +25,8 @@ from access_policies.scope import CALLER_ROOTS
 from access_policies.spelling import nearest
 from index.errors import ConfigurationError
 from index.predicate import Predicate
-from index.specs import CallerAttributes, EntitySpec, EntitySpecs, FieldType
+from index.specs import CallerAttributes, EntitySpec, EntitySpecs
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _KINDS = ("entity", "guard_rail", "tests", "owners", "administrators")
 
 
@@ -40,7 +39,7 @@ class PolicyError(ConfigurationError):
 
 
 def load_policies(directory: Path, specs: EntitySpecs, callers: CallerAttributes) -> PolicySet:
-    """The policies of every `.yaml` and `.yml` file in the directory.
+    """The policies of every `.yaml` file in the directory.
 
     `callers` declares the attributes that rules may read of a user and an agent; both always have a
     `name`. Raises PolicyError with every problem of every file.
@@ -55,7 +54,9 @@ def read_directory(directory: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     problems: list[str] = []
     for path in sorted(directory.iterdir()):
-        if path.suffix not in (".yaml", ".yml"):
+        if path.suffix == ".yml":
+            problems.append(f"{path.name}: a document's name ends in `.yaml`; rename it")
+        if path.suffix != ".yaml":
             continue
         try:
             texts[path.name] = path.read_text("utf-8")
@@ -129,7 +130,6 @@ class _PolicyReader:
         self._specs = specs
         self._callers = callers
         self._found = found
-        self._ids: set[str] = set()
 
     def read(self, text: str) -> None:
         """Read the document and put what it holds to the rest."""
@@ -204,7 +204,7 @@ class _PolicyReader:
         self._found.guard_rails[spec.name] = (self._document.name, guard_rail)
 
     def _entity(self, node: yaml.Node, others: Mapping[str, object]) -> EntitySpec | None:
-        name = self._one_of(node, self._specs, "entity")
+        name = self._document.one_of(node, self._specs, "entity")
         if name in others:
             self._document.problem(node, f"another document already holds what is for `{name}`")
         return None if name is None else self._specs[name]
@@ -215,8 +215,8 @@ class _PolicyReader:
         )
         if keys is None:
             return None
-        id = self._id(keys["id"])
-        effect = self._one_of(keys["effect"], get_args(Effect), "effect")
+        id = self._document.id(keys["id"])
+        effect = self._document.one_of(keys["effect"], get_args(Effect), "effect")
         side = self._side(keys, get_args(Side))
         condition = self._condition(keys["when"], spec)
         because = self._document.text(keys["because"]) if "because" in keys else ""
@@ -242,7 +242,7 @@ class _PolicyReader:
         )
         if keys is None:
             return None
-        id = self._id(keys["id"])
+        id = self._document.id(keys["id"])
         mask = self._kind_of_mask(keys)
         names = self._document.items(keys["fields"])
         fields = [self._field(name, spec, mask) for name in names]
@@ -264,7 +264,7 @@ class _PolicyReader:
         )
 
     def _kind_of_mask(self, keys: Mapping[str, yaml.Node]) -> Mask | None:
-        kind = self._one_of(keys["mask"], list(MaskKind), "mask")
+        kind = self._document.one_of(keys["mask"], list(MaskKind), "mask")
         to = self._document.text(keys["to"]) if "to" in keys else ""
         if kind is None or to is None:
             return None
@@ -278,21 +278,8 @@ class _PolicyReader:
     def _side(self, keys: Mapping[str, yaml.Node], sides: tuple[Side, ...]) -> Side | None:
         if "for" not in keys:
             return "user"
-        text = self._one_of(keys["for"], sides, "side")
+        text = self._document.one_of(keys["for"], sides, "side")
         return next((side for side in sides if side == text), None)
-
-    def _id(self, node: yaml.Node) -> str | None:
-        id = self._document.text(node)
-        if id is None:
-            return None
-        if not _ID.fullmatch(id):
-            self._document.problem(node, "an id has letters, digits, `-`, `_` and `.`, up to 100")
-            return None
-        if id in self._ids:
-            self._document.problem(node, f"the id `{id}` stands here twice")
-            return None
-        self._ids.add(id)
-        return id
 
     def _condition(self, node: yaml.Node, spec: EntitySpec) -> tuple[str, Predicate] | None:
         text = self._document.text(node)
@@ -305,30 +292,15 @@ class _PolicyReader:
             return None
 
     def _field(self, node: yaml.Node, spec: EntitySpec, mask: Mask | None) -> str | None:
-        name = self._one_of(node, spec.fields, f"field of {spec.name}")
+        name = self._document.one_of(node, spec.fields, f"field of {spec.name}")
         if name is None or mask is None:
             return name
         type = spec.fields[name].type
         if mask.kind not in kinds_of(type):
             known = ", ".join(f"`{kind.value}`" for kind in kinds_of(type))
             self._document.problem(
-                node, f"`{mask.kind}` cannot mask `{name}`, which is {_words(type)}; use {known}"
+                node, f"`{mask.kind}` cannot mask `{name}`, which is {A[type]}; use {known}"
             )
         elif mask.kind is MaskKind.BUCKET and (problem := width_problem(type, mask.to)):
             self._document.problem(node, f"`to: {mask.to}` of `{name}`: {problem}")
         return name
-
-    def _one_of(self, node: yaml.Node, names: Iterable[str], what: str) -> str | None:
-        """The node's text if it is one of the names."""
-        text = self._document.text(node)
-        known = list(names)
-        if text is None or text in known:
-            return text
-        close = nearest(text, known)
-        way_out = f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
-        self._document.problem(node, f"there is no {what} `{text}`; {way_out}")
-        return None
-
-
-def _words(type: FieldType) -> str:
-    return type.value.replace("_", " ")

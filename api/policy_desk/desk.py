@@ -114,12 +114,8 @@ class PolicyDesk:
 
     def require(self, editor: Editor, action: Action, entity: str) -> None:
         """Raise NotPermitted unless the owners in force let the editor do this."""
-        if editor.principal is not None and not self._owners().may(
-            editor.principal, action, entity
-        ):
-            raise NotPermitted(
-                f"You may not {action} the policy of {entity}: its owners and administrators may."
-            )
+        if editor.principal is not None:
+            _require(self._owners(), editor.principal, action, entity)
 
     # Changing
 
@@ -374,7 +370,7 @@ class PolicyDesk:
         if not entities and not administrative:
             self._require_any(editor)
         for entity in sorted(entities):
-            self.require(editor, action, entity)
+            _require(owners, editor.principal, action, entity)
 
     def _require_whole(self, old: Found | None, new: Found) -> None:
         """Raise InvalidRequest for a version that nobody could work with, or mend."""
@@ -418,6 +414,13 @@ class PolicyDesk:
                 f" first: `remit policy preview {number}`."
             )
         return found[0].evidence
+
+
+def _require(owners: Owners, principal: Principal, action: Action, entity: str) -> None:
+    if not owners.may(principal, action, entity):
+        raise NotPermitted(
+            f"You may not {action} the policy of {entity}: its owners and administrators may."
+        )
 
 
 def _require_tests(old: Found | None, new: Found, report: Report) -> None:

@@ -28,9 +28,15 @@ masks:
 """
 
 
+def test_a_document_under_another_ending_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "customer.yml").write_text("entity: customer\nrules: []\n")
+    with pytest.raises(PolicyError, match=r"customer\.yml: .* ends in `\.yaml`; rename it"):
+        load_policies(tmp_path, SPECS, CALLERS)
+
+
 def test_a_policy_file(tmp_path: Path) -> None:
     (tmp_path / "ticket.yaml").write_text(TICKET_POLICY)
-    (tmp_path / "customer.yml").write_text("entity: customer\nrules: []\n")
+    (tmp_path / "customer.yaml").write_text("entity: customer\nrules: []\n")
     (tmp_path / "README.md").write_text("not a policy")
 
     policies = load_policies(tmp_path, SPECS, CALLERS).policies
@@ -99,9 +105,12 @@ def _mask(**keys: str) -> str:
         (_mask(fields="[]"), "line 5: the mask names no field"),
         (
             _mask(mask="partial", fields="[priority]"),
-            "line 5: `partial` cannot mask `priority`, which is integer; use `hide`, `bucket`",
+            "line 5: `partial` cannot mask `priority`, which is a whole number; use `hide`, `bucket`",
         ),
-        (_mask(mask="hash", fields="[status]"), "which is enum; use `hide`, `clear`"),
+        (
+            _mask(mask="hash", fields="[status]"),
+            "which is one of a few values; use `hide`, `clear`",
+        ),
         (_mask(mask="bucket", fields="[priority]"), "line 6: a bucket needs `to`"),
         (_mask(mask="bucket", fields="[priority]", to="month"), "bands of a width"),
         (_mask(mask="bucket", fields="[priority]", to="0"), "bands of a width"),
