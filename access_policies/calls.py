@@ -13,9 +13,9 @@ from access_policies.operands import (
     LiteralList,
     Operand,
     OperandReader,
+    instead_of,
 )
 from access_policies.scope import Named
-from access_policies.spelling import nearest
 from index.predicate import Comparison, Constant, Overlap, Predicate, Term, TextOperator, TextTest
 from index.specs import FieldType
 
@@ -27,8 +27,7 @@ def read_call(operands: OperandReader, node: ast.Call) -> Predicate:
     name = operands.source(node.func)
     if name not in CONDITIONS:
         reason = f"function calls other than {', '.join(CONDITIONS)} cannot be used"
-        close = nearest(name, CONDITIONS)
-        raise operands.error(node, f"{reason}; did you mean {close}?" if close else reason)
+        raise operands.error(node, reason + instead_of(name, CONDITIONS))
     if len(node.args) != 2 or node.keywords:
         raise operands.error(node, _HOW[name])
     left, right = (operands.read(argument) for argument in node.args)

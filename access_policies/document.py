@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 
 import yaml
 
-from access_policies.spelling import nearest
+from access_policies.plain_yaml import NotPlainYaml, compose
+from access_policies.spelling import look_alike, nearest, shortened
 
 _MOST_COMPARED = 500  # names among which a similar one is looked for
 _MOST_LISTED = 30
@@ -27,16 +28,12 @@ class Document:
     def compose(self, text: str) -> yaml.Node | None:
         """The root node, or None with a problem noted."""
         try:
-            node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line if error.problem_mark else 0
-            self._note(line, f"this is not YAML: {error.problem}")
-            return None
-        except (yaml.YAMLError, RecursionError):
-            self._note(0, "this is not YAML: it holds forbidden characters or is nested too deeply")
+            node = compose(text)
+        except NotPlainYaml as error:
+            self._note(error.line, error.reason)
             return None
         if node is None:
-            self._note(0, "the file is empty")
+            self._note(1, "the file is empty")
         return node
 
     def mapping(
@@ -56,8 +53,8 @@ class Document:
                 found[name] = value
             else:
                 close = nearest(name, known)
-                meant = f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
-                self.problem(key, f"`{name}` is unknown; {meant}")
+                meant = _meant(name, close) if close else f"known are {', '.join(known)}"
+                self.problem(key, f"`{shortened(name)}` is unknown; {meant}")
         missing = [name for name in required if name not in found]
         if missing:
             self.problem(node, f"{', '.join(f'`{name}`' for name in missing)} is missing")
@@ -73,8 +70,12 @@ class Document:
     def text(self, node: yaml.Node) -> str | None:
         """The scalar as it is written, so that `true` stays a text; None with a problem noted."""
         empty = "tag:yaml.org,2002:null"
-        if not isinstance(node, yaml.ScalarNode) or node.tag == empty or not node.value.strip():
-            self.problem(node, "expected a text")
+        if not isinstance(node, yaml.ScalarNode):
+            kind = "a list" if isinstance(node, yaml.SequenceNode) else "keys and values"
+            self.problem(node, f"expected a text, not {kind}")
+            return None
+        if node.tag == empty or not node.value.strip():
+            self.problem(node, "expected a text, and nothing stands here")
             return None
         return str(node.value).strip()
 
@@ -87,8 +88,8 @@ class Document:
             return text
         close = nearest(text, known[:_MOST_COMPARED])
         some = ", ".join(known[:_MOST_LISTED]) + (", …" if len(known) > _MOST_LISTED else "")
-        way_out = f"did you mean `{close}`?" if close else f"known are {some}"
-        self.problem(node, f"there is no {what} `{text}`; {way_out}")
+        way_out = _meant(text, close) if close else f"known are {some}"
+        self.problem(node, f"there is no {what} `{shortened(text)}`; {way_out}")
         return None
 
     def id(self, node: yaml.Node) -> str | None:
@@ -106,10 +107,15 @@ class Document:
         return id
 
     def problem(self, node: yaml.Node, reason: str) -> None:
-        self._note(node.start_mark.line, reason)
+        self._note(node.start_mark.line + 1, reason)
 
     def _note(self, line: int, reason: str) -> None:
-        self.problems.append(f"{self.name}, line {line + 1}: {reason}")
+        self.problems.append(f"{self.name}, line {line}: {reason}")
+
+
+def _meant(written: str, close: str) -> str:
+    """The nearest name, and what makes the difference where nobody could see it."""
+    return f"did you mean `{close}`?{look_alike(written)}"
 
 
 def is_id(text: str) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from operator import itemgetter
 from typing import Any, get_args
 
 import casbin
@@ -74,7 +75,7 @@ class RowEnforcer:
     def _applies(self, rule_id: str, effect: str, read: _Read) -> bool:
         """An allow rule applies when it is true, a deny rule unless it is false."""
         try:
-            value = self._evaluators[rule_id](read.row, read.principal.value, read.now)
+            value = self._evaluators[rule_id](read.row, read.caller, read.now)
         except Exception as error:
             raise RuleFailedError(rule_id) from error
         return value is True if effect == "allow" else value is not False
@@ -95,10 +96,10 @@ def _check(rules: Sequence[Rule]) -> None:
 class _Read:
     """One principal's read of one row: opaque, so that Casbin can neither walk nor print it."""
 
-    __slots__ = ("now", "principal", "row")
+    __slots__ = ("caller", "now", "row")
 
     def __init__(self, principal: Principal, row: Row, now: datetime) -> None:
-        self.principal = principal
+        self.caller = principal.value
         self.row = row
         self.now = now
 
@@ -132,7 +133,7 @@ class _Call:
         if call is None or call[1] not in functions:
             raise ConfigurationError(f"the matcher `{matcher}` is not the call of a known function")
         self._function = functions[call[1]]
-        self._names = tuple(name.strip() for name in call[2].split(","))
+        self._arguments = itemgetter(*(name.strip() for name in call[2].split(",")))
 
     def eval(self, values: Mapping[str, Any]) -> bool:
-        return self._function(*[values[name] for name in self._names])
+        return self._function(*self._arguments(values))

@@ -86,7 +86,7 @@ class _TestsReader:
 
     def read(self, text: str) -> Iterator[Case]:
         root = self._document.compose(text)
-        if root is None or self._repeats(root):
+        if root is None:
             return
         keys = self._document.mapping(
             root, required=("tests", "people", "rows", "expect"), optional=("now",)
@@ -209,23 +209,6 @@ class _TestsReader:
             self._document.problem(node, f"`now`: {error}")
             return NOW
         return moment if isinstance(moment, datetime) else NOW
-
-    def _repeats(self, root: yaml.Node) -> bool:
-        """Whether a part is used again by `*`, noted as a problem: a document could grow without
-        bound that way, or hold itself."""
-        seen: set[int] = set()
-        waiting = [root]
-        while waiting:
-            node = waiting.pop()
-            if id(node) in seen:
-                self._document.problem(node, "this is used again with `*`; write it out there")
-                return True
-            seen.add(id(node))
-            if isinstance(node, yaml.MappingNode):
-                waiting += [part for pair in node.value for part in pair]
-            elif isinstance(node, yaml.SequenceNode):
-                waiting += node.value
-        return False
 
 
 def _either(words: list[str]) -> str:

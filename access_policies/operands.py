@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +11,7 @@ from decimal import Decimal
 from access_policies.kinds import A
 from access_policies.rule_text import RuleError, column_of
 from access_policies.scope import Named, Scope, UnknownNameError
-from access_policies.spelling import nearest
+from access_policies.spelling import nearest, shortened
 from index.predicate import InvalidValue, Now, Value, coerce
 from index.specs import FieldType
 
@@ -66,7 +66,7 @@ class OperandReader:
                 raise self.error(node, f"write `{spelled}` instead of `{value}`")
             case ast.Constant(str() as value):
                 return Literal(value, f'"{value}"')
-            case ast.Constant(int() | float()):
+            case ast.Constant(int() | float() | complex()):
                 return self._number(node, sign="")
             case ast.UnaryOp(ast.USub(), ast.Constant(int() | float()) as number):
                 return self._number(number, sign="-")
@@ -74,6 +74,8 @@ class OperandReader:
                 return LiteralList(tuple(self._item(item) for item in items))
             case ast.Call(ast.Name(name)):
                 return self._moment(node, name)
+            case ast.Call(function):
+                raise self.error(node, not_allowed(node) + instead_of(self.source(function)))
             case _:
                 raise self.error(node, not_allowed(node))
 
@@ -89,7 +91,8 @@ class OperandReader:
         try:
             return coerce(named.type, literal.value, values=named.values)
         except InvalidValue as error:
-            reason = f"`{named.name}` is {A[named.type]} and cannot be {literal.shown}: {error}"
+            shown = shortened(literal.shown)
+            reason = f"`{named.name}` is {A[named.type]} and cannot be {shown}: {error}"
             if close := nearest(str(literal.value), named.values):
                 reason += f'; did you mean "{close}"?'
             raise self.error(node, reason) from None
@@ -124,9 +127,7 @@ class OperandReader:
             if name in CONDITIONS:
                 reason = f"{name}(…) is true or false already; it stands on its own"
                 raise self.error(node, reason)
-            close = nearest(name, MOMENTS)
-            reason = not_allowed(node)
-            raise self.error(node, f"{reason}; did you mean {close}?" if close else reason)
+            raise self.error(node, not_allowed(node) + instead_of(name, MOMENTS))
         match node.args:
             case [ast.Constant(int() as days) as given] if not node.keywords:
                 if self.source(given).isdecimal() and days <= MAX_DAYS:
@@ -163,8 +164,21 @@ class OperandReader:
             raise RuleError(str(error), text=self._text, column=column) from None
 
 
+def instead_of(function: str, known: Iterable[str] = ()) -> str:
+    """What to write in place of a function that there is not, to be added to the reason."""
+    owner, _, name = function.rpartition(".")
+    if owner and name in CONDITIONS:
+        return f"; write {name}({owner}, …)"
+    if name in _INSTEAD:
+        return f"; {_INSTEAD[name]}"
+    close = nearest(name, known)
+    return f"; did you mean {close}?" if close else ""
+
+
 def not_allowed(node: ast.AST) -> str:
-    return f"{_PHRASES.get(type(node), type(node).__name__)} cannot be used here"
+    phrase = _PHRASES.get(type(node), type(node).__name__)
+    way_out = "; times have daysAgo(…) and daysAhead(…)" if isinstance(node, ast.BinOp) else ""
+    return f"{phrase} cannot be used here{way_out}"
 
 
 _PHRASES: Mapping[type[ast.AST], str] = {
@@ -179,9 +193,25 @@ _PHRASES: Mapping[type[ast.AST], str] = {
     ast.Compare: "a comparison inside another one",
     ast.GeneratorExp: "a loop",
     ast.ListComp: "a loop",
-    ast.Constant: "a part of a constant",
+    ast.Constant: "a part of a constant, or a constant of this kind,",
     ast.Lambda: "`lambda`",
     ast.Starred: "`*`",
     ast.Await: "`await`",
     ast.Yield: "`yield`",
+}
+
+_NOT_ANY_NOT = "write `not any(…, not …)`"
+_ANY = "write any(…, …)"
+_NO_COUNT = "nothing is counted; `any(…, true)` asks whether there is one"
+_PATTERNS = "patterns are startsWith, endsWith, contains and keyMatch"
+_CASE = 'upper and lower case differ; list what you mean: `… in ["a", "A"]`'
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(("all", "every"), _NOT_ANY_NOT),
+    **dict.fromkeys(("exists", "some", "filter"), _ANY),
+    **dict.fromkeys(("len", "size", "count", "length"), _NO_COUNT),
+    **dict.fromkeys(("matches", "regexMatch", "regex", "like", "glob", "globMatch"), _PATTERNS),
+    **dict.fromkeys(("lower", "upper"), _CASE),
+    "has": "write `… != null`",
+    "now": "write `now`",
+    "today": "write `now`",
 }

@@ -20,13 +20,15 @@ from access_policies.kinds import A
 from access_policies.language import parse
 from access_policies.masks import Mask, MaskKind, kinds_of, width_problem
 from access_policies.policies import Effect, MaskRule, Policy, PolicySet, Rule, Side
-from access_policies.rule_text import RuleError
+from access_policies.rule_text import RuleError, invisible
 from access_policies.scope import CALLER_ROOTS
 from access_policies.spelling import nearest
 from index.errors import ConfigurationError
 from index.predicate import Predicate
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs
 
+_LONGEST_REASON = 1_000  # characters of `because`, which explanations repeat
+_MOST_RULES = 1_000  # in one list; each is checked and evaluated
 _KINDS = ("entity", "guard_rail", "tests", "owners", "administrators")
 
 
@@ -172,7 +174,7 @@ class _PolicyReader:
         spec = self._entity(keys["entity"], self._found.policies) if keys is not None else None
         if keys is None or spec is None:
             return
-        rules = [self._rule(node, spec) for node in self._document.items(keys["rules"])]
+        rules = [self._rule(node, spec) for node in self._listed(keys["rules"])]
         self._found.policies[spec.name] = Policy(
             entity=spec.name,
             rules=tuple(rule for rule in rules if rule is not None),
@@ -185,7 +187,7 @@ class _PolicyReader:
         if keys is None or spec is None:
             return
         rules = []
-        for node in self._document.items(keys["rules"]) if "rules" in keys else ():
+        for node in self._listed(keys["rules"]) if "rules" in keys else ():
             rule = self._rule(node, spec)
             if rule is None:
                 continue
@@ -203,6 +205,13 @@ class _PolicyReader:
         guard_rail = Policy(entity=spec.name, rules=tuple(rules), masks=masks)
         self._found.guard_rails[spec.name] = (self._document.name, guard_rail)
 
+    def _listed(self, node: yaml.Node) -> list[yaml.Node]:
+        nodes = self._document.items(node)
+        if len(nodes) > _MOST_RULES:
+            self._document.problem(node, f"a list has at most {_MOST_RULES:,} rules or masks")
+            return []
+        return nodes
+
     def _entity(self, node: yaml.Node, others: Mapping[str, object]) -> EntitySpec | None:
         name = self._document.one_of(node, self._specs, "entity")
         if name in others:
@@ -219,7 +228,7 @@ class _PolicyReader:
         effect = self._document.one_of(keys["effect"], get_args(Effect), "effect")
         side = self._side(keys, get_args(Side))
         condition = self._condition(keys["when"], spec)
-        because = self._document.text(keys["because"]) if "because" in keys else ""
+        because = self._because(keys)
         if id is None or effect is None or side is None or condition is None or because is None:
             return None
         return Rule(
@@ -232,7 +241,7 @@ class _PolicyReader:
         )
 
     def _masks(self, keys: Mapping[str, yaml.Node], spec: EntitySpec) -> tuple[MaskRule, ...]:
-        nodes = self._document.items(keys["masks"]) if "masks" in keys else ()
+        nodes = self._listed(keys["masks"]) if "masks" in keys else []
         masks = [self._mask(node, spec) for node in nodes]
         return tuple(mask for mask in masks if mask is not None)
 
@@ -250,7 +259,7 @@ class _PolicyReader:
             self._document.problem(keys["fields"], "the mask names no field")
         side = self._side(keys, tuple(s for s in get_args(Side) if s != "agent_alone"))
         condition = self._condition(keys["when"], spec)
-        because = self._document.text(keys["because"]) if "because" in keys else ""
+        because = self._because(keys)
         if id is None or mask is None or side is None or condition is None or because is None:
             return None
         return MaskRule(
@@ -275,6 +284,17 @@ class _PolicyReader:
             self._document.problem(keys["to"], f"`to` is for buckets; {kind} has none")
         return Mask(MaskKind(kind), to)
 
+    def _because(self, keys: Mapping[str, yaml.Node]) -> str | None:
+        if "because" not in keys:
+            return ""
+        text = self._document.text(keys["because"])
+        if text is not None and len(text) > _LONGEST_REASON:
+            reason = f"a reason has at most {_LONGEST_REASON:,} characters"
+            self._document.problem(keys["because"], reason)
+        elif text is not None and (found := invisible(text.replace("\n", " "))):
+            self._document.problem(keys["because"], found[1])
+        return text
+
     def _side(self, keys: Mapping[str, yaml.Node], sides: tuple[Side, ...]) -> Side | None:
         if "for" not in keys:
             return "user"
@@ -292,6 +312,11 @@ class _PolicyReader:
             return None
 
     def _field(self, node: yaml.Node, spec: EntitySpec, mask: Mask | None) -> str | None:
+        written = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+        if written.removeprefix(f"{spec.name}.") in spec.fields.keys() - {written}:
+            bare = written.removeprefix(f"{spec.name}.")
+            self._document.problem(node, f"`{written}`: a mask names fields alone; write `{bare}`")
+            return None
         name = self._document.one_of(node, spec.fields, f"field of {spec.name}")
         if name is None or mask is None:
             return name

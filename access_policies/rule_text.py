@@ -40,13 +40,16 @@ def read(text: str) -> ast.expr:
         raise RuleError(reason, text="", column=MAX_LENGTH + 1)
     _refuse_invisible(text)
     outline = _outline(text)
+    if date := _DATE.search(outline):
+        reason = 'a time stands in quotes, with its zone: "2026-01-31T09:00:00Z"'
+        raise RuleError(reason, text=text, column=date.start() + 1)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        column = min(max(error.offset or 1, 1), len(text))
-        raise RuleError(_syntax_reason(outline), text=text, column=column) from None
+        reason, column = _syntax_problem(outline, error)
+        raise RuleError(reason, text=text, column=column) from None
     except (RecursionError, MemoryError, ValueError):
         reason = "the condition is nested too deeply; split it into several rules"
         raise RuleError(reason, text=text, column=1) from None
@@ -57,28 +60,39 @@ def column_of(text: str, byte_offset: int) -> int:
     return len(text.encode()[:byte_offset].decode()) + 1
 
 
-def _refuse_invisible(text: str) -> None:
+def invisible(text: str) -> tuple[int, str] | None:
+    """The place of the first invisible character, and why it cannot be used."""
     for index, character in enumerate(text):
-        if character in "\r\n":
-            reason = "a condition stands on one line; in YAML, `>-` folds several lines into one"
-            raise RuleError(reason, text=text, column=index + 1)
         if unicodedata.category(character) in _INVISIBLE:
-            reason = f"the invisible character U+{ord(character):04X} cannot be used; delete it"
-            raise RuleError(reason, text=text, column=index + 1)
+            return (
+                index,
+                f"the invisible character U+{ord(character):04X} cannot be used; delete it",
+            )
+    return None
+
+
+def _refuse_invisible(text: str) -> None:
+    if line_end := re.search(r"[\r\n]", text):
+        reason = "a condition stands on one line; in YAML, `>-` folds several lines into one"
+        raise RuleError(reason, text=text, column=line_end.start() + 1)
+    if found := invisible(text):
+        raise RuleError(found[1], text=text, column=found[0] + 1)
 
 
 def _outline(text: str) -> str:
-    """The text with every quoted part blanked out; RuleError for what is refused outside quotes."""
+    """The text with quotes for all that is quoted; RuleError for what is refused outside them."""
     outline = list(text)
     index = 0
     while index < len(text):
         character = text[index]
         if character in "'\"":
             end = _closing_quote(text, index)
-            outline[index : end + 1] = " " * (end + 1 - index)
+            outline[index : end + 1] = '"' * (end + 1 - index)
             index = end + 1
         elif text[index : index + 2] == "<>":
             raise RuleError("write `!=`", text=text, column=index + 1)
+        elif text[index : index + 2] == "--":
+            raise RuleError(_HINTS["#"], text=text, column=index + 1)
         elif text[index : index + 2] in _OPERATORS:
             index += 2
         elif character in _PLAIN:
@@ -123,19 +137,50 @@ def _hint(character: str) -> str:
     )
 
 
-def _syntax_reason(outline: str) -> str:
-    if shouted := re.search(r"\b(AND|OR|NOT|IN)\b", outline):
-        return f"write `{shouted[0].lower()}` in small letters"
-    if re.search(r"\blike\b", outline, re.IGNORECASE):
-        return "`like` cannot be used; write startsWith(…), endsWith(…) or contains(…)"
-    if outline.count("(") != outline.count(")") or outline.count("[") != outline.count("]"):
-        return "a parenthesis or bracket is opened or closed once too often"
+def _syntax_problem(outline: str, error: SyntaxError) -> tuple[str, int]:
+    """What is wrong with a text that is no expression, and its column."""
+    column = min(max(error.offset or 1, 1), len(outline))
+    if "too many nested" in error.msg:
+        return "the condition is nested too deeply; split it into several rules", column
+    for word in re.finditer(r"\b(?:and|or|not|in)\b", outline, re.IGNORECASE):
+        if word[0] != word[0].lower():
+            return f"write `{word[0].lower()}` in small letters", word.start() + 1
+    if _unbalanced(outline):
+        return "a parenthesis or bracket is opened or closed once too often", column
     for name in re.findall(r"\.\s*(\w+)", outline):
         if keyword.iskeyword(name):
-            return f"a field named `{name}` cannot be used in a condition; rename it in the model"
-    return 'it cannot be read from here on; a condition looks like `ticket.status == "open"`'
+            reason = f"a field named `{name}` cannot be used in a condition; rename it in the model"
+            return reason, column
+    for pattern, reason in _SYNTAX_REASONS:
+        if found := re.search(pattern, outline, re.IGNORECASE):
+            return reason.format(found[0].strip()), found.start() + 1
+    reason = 'it cannot be read from here on; a condition looks like `ticket.status == "open"`'
+    return reason, column
 
 
+def _unbalanced(outline: str) -> bool:
+    """Whether a bracket closes another one than the last that was opened, or none."""
+    opened: list[str] = []
+    for character in outline:
+        if character in _CLOSING.values():
+            opened.append(character)
+        elif character in _CLOSING and (not opened or opened.pop() != _CLOSING[character]):
+            return True
+    return bool(opened)
+
+
+_CLOSING = {")": "(", "]": "["}
+_DATE = re.compile(r"\b\d{4}-\d{1,2}-\d{1,2}\b")
+_SYNTAX_REASONS = (
+    (r"\b(i?like|matches|regexp?)\b",
+     "`{}` cannot be used; write startsWith(…), endsWith(…) or contains(…)"),
+    (r"(?<=\s)(startsWith|endsWith|contains|overlaps)(?=\s)", "write {}(…, …)"),
+    (r"(?<=\s)between(?=\s)", "`{}` cannot be used; write `1 <= ticket.… <= 5`"),
+    (r"(?<=[=<>])\s*not\b", "`not` stands before a whole comparison: `not (… == …)`"),
+    (r"(?<![\w.])0\d", "a number does not begin with 0"),
+    (r"(\b(and|or|not|in)|[=<>]+|[,.-])\s*$", "something is missing after this"),
+    (r"^\s*(and\b|or\b|in\b|[=<>,.])", "something is missing before this"),
+)  # fmt: skip
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _OPERATORS = frozenset({"==", "!=", "<=", ">="})
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ .,()[]<>-")
@@ -150,6 +195,8 @@ _HINTS: Mapping[str, str] = {
     "*": "arithmetic and wildcards cannot be used",
     "/": "arithmetic cannot be used",
     "%": "wildcards cannot be used; write startsWith(…), endsWith(…) or contains(…)",
+    "~": "regular expressions cannot be used; write startsWith(…), endsWith(…) or contains(…)",
+    "`": 'write quotes: "…"',
     "“": 'curly quotes cannot be used; write straight ones: "…"',
     "”": 'curly quotes cannot be used; write straight ones: "…"',
     "‘": "curly quotes cannot be used; write straight ones: '…'",

@@ -85,7 +85,7 @@ class Scope:
             if root == "now":
                 return Named(name, Now(), FieldType.TIMESTAMP)
             return Named(name, Caller("purpose"), FieldType.TEXT)
-        raise UnknownNameError(self._unknown_root(root))
+        raise UnknownNameError(self._unknown_root(root, alone=not rest))
 
     def many(self, path: list[str]) -> tuple[tuple[str, ...], Scope]:
         """A relation to many rows, and the scope of what is asked of each of them."""
@@ -94,7 +94,7 @@ class Scope:
             reason = f"`{'.'.join(path)}` holds no rows; write `… in {'.'.join(path)}`"
             raise UnknownNameError(reason)
         if root != self.row:
-            raise UnknownNameError(self._unknown_root(root))
+            raise UnknownNameError(self._unknown_root(root, alone=not rest))
         if not rest:
             raise UnknownNameError(f"name a relation of it, such as {self._example()}")
         if len(self._outside) >= MAX_INSIDE:
@@ -186,17 +186,19 @@ class Scope:
             raise UnknownNameError(reason, part=min(len(rest), 2))
         (attribute,) = rest
         if attribute not in declared:
+            way_out = (
+                _nearest(attribute, declared) or "; declare it as a caller attribute to use it"
+            )
             raise UnknownNameError(
-                f"no attribute `{attribute}` is declared for the {root}"
-                f"{_nearest(attribute, declared)}; declare it as a caller attribute to use it",
-                part=1,
+                f"no attribute `{attribute}` is declared for the {root}{way_out}", part=1
             )
         kind: Literal["user", "agent"] = "user" if root == "user" else "agent"
         return Named(name, Caller(kind, attribute), declared[attribute])
 
-    def _unknown_root(self, root: str) -> str:
-        if root in {"None", "True", "False"}:
-            return f"write `{'null' if root == 'None' else root.lower()}`"
+    def _unknown_root(self, root: str, *, alone: bool) -> str:
+        """Why a name cannot begin so; `alone` when nothing follows, as in a text without quotes."""
+        if root.lower() in {"none", "null", "true", "false"}:
+            return f"write `{'null' if root.lower() == 'none' else root.lower()}`"
         if root in _RESERVED:
             return f"`{root}` cannot be used here: this condition holds for everyone alike"
         if root in self._outside:
@@ -205,12 +207,18 @@ class Scope:
                 " and who asks"
             )
         roots = [self.row, "now", *self._callers, *(["purpose"] if self._callers else [])]
-        if root in self._entity.fields:
+        if root in self._entity.fields or root in self._entity.relations:
             return f"write `{self.row}.{root}`"
+        owner = next((kind for kind, names in self._callers.items() if root in names), None)
+        if owner is not None:
+            return f"write `{owner}.{root}`"
         if root in self._specs or root == self._entity.name:
             place = "what is asked of" if self._outside else "a rule on"
             return f"{place} {self._entity.name} begins with `{self.row}.`, not `{root}.`"
-        return f"`{root}` is unknown{_nearest(root, roots)}; a name begins with {_either(roots)}"
+        if close := _nearest(root, roots):
+            return f"`{root}` is unknown{close}"
+        quoted = f'; a text stands in quotes: "{root}"' if alone else ""
+        return f"`{root}` is unknown; a name begins with {_either(roots)}{quoted}"
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import ColumnElement, and_, case
 
 from access_policies.masks import Mask, MaskKind
 from access_policies.policies import MaskRule, Policy, Rule, Side
@@ -24,6 +24,7 @@ from index.predicate import (
     disjoin,
     filter_sql,
     negation,
+    reads_now,
     substitute,
     where_not_false,
     where_true,
@@ -57,20 +58,32 @@ class FieldMask:
         shown: Callable[[Mask], ColumnElement[Any]] | None = None,
     ) -> ColumnElement[Any]:
         """The value as this principal may read it; `shown` says how a masked one looks, where that
-        takes more than the column.
+        takes more than the column."""
+        show = shown or (lambda mask: mask.sql(value, self.key))
+        return self.cases(value, self.idle(place, now), show)
+
+    def idle(self, place: Place, now: datetime) -> Sequence[ColumnElement[bool]]:
+        """For each mask, true of the rows to which it does not apply."""
+        return [filter_sql(_none_applies([level]), place, now) for level in self.levels]
+
+    def cases(
+        self,
+        value: ColumnElement[Any],
+        idle: Sequence[ColumnElement[bool]],
+        show: Callable[[Mask], ColumnElement[Any]],
+    ) -> ColumnElement[Any]:
+        """The value or what the masks make of it; `idle` as above.
 
         It begins with what shows most, under the condition that nothing stricter applies, so that
         an unknown condition leads to the stricter mask.
         """
-        show = shown or (lambda mask: mask.sql(value, self.key))
-        branches = [(filter_sql(self.clear, place, now), value)]
+        branches = [(and_(*idle), value)]
         for at in range(len(self.levels) - 1, 0, -1):
-            looser = filter_sql(_none_applies(self.levels[:at]), place, now)
-            branches.append((looser, show(self.levels[at][0])))
+            branches.append((and_(*idle[:at]), show(self.levels[at][0])))
         return case(*branches, else_=show(self.levels[0][0]))
 
 
-def _none_applies(levels: tuple[tuple[Mask, Predicate], ...]) -> Predicate:
+def _none_applies(levels: Sequence[tuple[Mask, Predicate]]) -> Predicate:
     return where_true(conjoin(negation(applies) for _, applies in levels))
 
 
@@ -98,6 +111,11 @@ class Visibility:
     def sees_nothing(self) -> bool:
         """Whether no row can be visible, so that no query is needed."""
         return self.rows == NEVER
+
+    @cached_property
+    def timeless(self) -> bool:
+        """Whether `rows` does not ask what time it is, so that it means the same tomorrow."""
+        return not reads_now(self.rows)
 
     @cached_property
     def hops(self) -> frozenset[tuple[str, ...]]:

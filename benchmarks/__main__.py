@@ -1,12 +1,17 @@
-"""`python -m benchmarks`: every figure against a named reference, side by side in one run."""
+"""`python -m benchmarks [NAME …]`: every figure against a named reference, side by side in one run.
+
+Without a name, all of them: decision, plan, page, publish, preview, nested, sync.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +21,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from access_policies import Principal, Snapshot, load_policies
-from benchmarks import nested_graphql, policy, sync_rate, tokens
+from benchmarks import decision, nested_graphql, page, plan, preview, publish, sync_rate, tokens
 from benchmarks.timing import Line
 from index.database import Database
 from index.embedded import embedded_database
@@ -28,26 +33,85 @@ DEMO_POLICIES = Path(__file__).resolve().parent.parent / "examples/demo/policies
 SYNC_SCALE = float(os.environ.get("REMIT_BENCH_SCALE", "5"))
 
 
-def main() -> None:
-    """Measure everything and print one table."""
-    model = load_model()
+@dataclass(frozen=True)
+class Run:
+    """What a benchmark can stand on: the shipped model, a running Postgres and a folder."""
+
+    model: Model
+    url: str
+    directory: Path
+
+    @contextmanager
+    def database(self, name: str) -> Iterator[Database]:
+        """A fresh database with all tables."""
+        with create_engine(self.url, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        url = make_url(self.url).set(database=name).render_as_string(hide_password=False)
+        database = Database(url)
+        with database.writing() as connection:
+            migrate(connection)
+        with database.writing() as connection:
+            apply(connection, EntityTables(self.model.specs))
+        yield database
+        database.writer.dispose()
+
+
+def main(names: list[str]) -> None:
+    """Measure what is named, or everything, and print one table."""
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}.")
+    lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="remit-bench-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        lines = policy.measure(model, directory / "policies")
         with embedded_database(directory / "postgres") as url:
-            with _database(url, model, "nested") as database:
-                lines += asyncio.run(_nested(database, model))
-            with _database(url, model, "sync") as database:
-                lines += sync_rate.measure(database, model, scale=SYNC_SCALE)
-                lines += tokens.measure(asyncio.run(_25_tickets(database, model)))
+            run = Run(load_model(), url, directory)
+            for chosen in names or BENCHMARKS:
+                lines += BENCHMARKS[chosen](run)
     _print(lines)
 
 
-async def _nested(database: Database, model: Model) -> list[Line]:
-    lines = await nested_graphql.measure(database, model, DEMO_POLICIES)
-    await database.close()
-    return lines
+def _page(run: Run) -> list[Line]:
+    with run.database("page") as database:
+        return page.measure(database, run.model)
+
+
+def _publish(run: Run) -> list[Line]:
+    with run.database("publish") as database:
+        return publish.measure(database, run.directory / "publish")
+
+
+def _preview(run: Run) -> list[Line]:
+    with run.database("preview") as database:
+        return preview.measure(database, run.model)
+
+
+def _nested(run: Run) -> list[Line]:
+    async def measure(database: Database) -> list[Line]:
+        lines = await nested_graphql.measure(database, run.model, DEMO_POLICIES)
+        await database.close()
+        return lines
+
+    with run.database("nested") as database:
+        return asyncio.run(measure(database))
+
+
+def _sync(run: Run) -> list[Line]:
+    with run.database("sync") as database:
+        lines = sync_rate.measure(database, run.model, scale=SYNC_SCALE)
+        return lines + tokens.measure(asyncio.run(_25_tickets(database, run.model)))
+
+
+BENCHMARKS: Mapping[str, Callable[[Run], list[Line]]] = {
+    "decision": lambda run: decision.measure(run.model),
+    "plan": lambda run: plan.measure(run.model),
+    "page": _page,
+    "publish": _publish,
+    "preview": _preview,
+    "nested": _nested,
+    "sync": _sync,
+}
 
 
 async def _25_tickets(database: Database, model: Model) -> Asked:
@@ -72,27 +136,14 @@ async def _25_tickets(database: Database, model: Model) -> Asked:
     return asked
 
 
-@contextmanager
-def _database(url: str, model: Model, name: str) -> Iterator[Database]:
-    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    database = Database(make_url(url).set(database=name).render_as_string(hide_password=False))
-    with database.writing() as connection:
-        migrate(connection)
-    with database.writing() as connection:
-        apply(connection, EntityTables(model.specs))
-    yield database
-    database.writer.dispose()
-
-
 def _print(lines: list[Line]) -> None:
     table = Table(title="Measured in this run; ratios are against the reference beside them")
     for column in ("what", "measured", "reference", "to reach"):
         table.add_column(column)
     for line in lines:
         table.add_row(line.what, line.measured, line.reference, line.reach)
-    Console(width=140).print(table)
+    Console(width=160).print(table)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,14 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median, quantiles
+from typing import TypeVar
+
+Case = TypeVar("Case")
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each run, in order."""
+    """Seconds of each run, in order; of the processor too, where all the work is our thread's.
+
+    On a machine that others use as well, a run also waits for its turn. `cpu` leaves that out.
+    """
 
     runs: tuple[float, ...]
+    cpu: tuple[float, ...] = ()
 
     @property
     def p50(self) -> float:
@@ -21,6 +29,14 @@ class Times:
     @property
     def p95(self) -> float:
         return quantiles(self.runs, n=20)[-1]
+
+    @property
+    def cpu_p50(self) -> float:
+        return median(self.cpu)
+
+    @property
+    def cpu_p95(self) -> float:
+        return quantiles(self.cpu, n=20)[-1]
 
 
 async def take_turns(
@@ -37,14 +53,47 @@ async def take_turns(
     return [Times(tuple(taken)) for taken in times]
 
 
+def take_turns_over(
+    cases: Sequence[Case], contenders: Sequence[Callable[[Case], object]], *, rounds: int
+) -> list[Times]:
+    """Let each contender do all cases, A B A B …; a first round is not counted.
+
+    By turns of all cases, and not of one: a slow contender would leave each of the others a cold
+    processor to begin with.
+    """
+    clocks = [_Clock() for _ in contenders]
+    for turn in range(1 + rounds):
+        for contender, clock in zip(contenders, clocks, strict=True):
+            for case in cases:
+                clock.time(partial(contender, case), counted=turn > 0)
+    return [clock.times() for clock in clocks]
+
+
 def repeat(action: Callable[[], object], *, runs: int) -> Times:
     """Time a short action; each run is one call."""
-    times = []
+    clock = _Clock()
     for _ in range(runs):
-        start = time.perf_counter()
+        clock.time(action)
+    return clock.times()
+
+
+class _Clock:
+    """Collects what an action takes, by the clock and of the processor."""
+
+    def __init__(self) -> None:
+        self._runs: list[float] = []
+        self._cpu: list[float] = []
+
+    def time(self, action: Callable[[], object], *, counted: bool = True) -> None:
+        start, cpu_start = time.perf_counter(), time.thread_time()
         action()
-        times.append(time.perf_counter() - start)
-    return Times(tuple(times))
+        cpu, taken = time.thread_time() - cpu_start, time.perf_counter() - start
+        if counted:
+            self._runs.append(taken)
+            self._cpu.append(cpu)
+
+    def times(self) -> Times:
+        return Times(tuple(self._runs), tuple(self._cpu))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     MetaData,
@@ -197,7 +198,32 @@ def _entity_table(metadata: MetaData, spec: EntitySpec, keys: tuple[str, ...]) -
         )
         for key in keys
     ]
+    by_name = {column.name: column for column in columns}
+    kinds = {spec.fields[name.removeprefix("-")].type for name in spec.order}
+    if kinds and kinds <= _INDEXED:
+        order = [_ordered(by_name, name) for name in spec.order]
+        indexes.append(
+            Index(
+                f"{spec.name}_order_ix",
+                "tenant_id",
+                *order,
+                "id",
+                postgresql_where=text("deleted_at IS NULL"),
+            )
+        )
     return Table(spec.name, metadata, *columns, *indexes)
+
+
+_INDEXED = {FieldType.TIMESTAMP, FieldType.INTEGER, FieldType.DECIMAL, FieldType.BOOLEAN}
+"""What a list can be in the order of by an index: texts may be longer than one takes, and enums are
+ordered as the model lists their values."""
+
+
+def _ordered(columns: Mapping[str, Column[Any]], name: str) -> ColumnElement[Any]:
+    """As pages are ordered (`semantic_layer.paging`): what is missing comes last, either way."""
+    if name.startswith("-"):
+        return columns[name.removeprefix("-")].desc().nulls_last()
+    return columns[name]  # Postgres puts it last by itself, and then does not say so
 
 
 def _field_columns(field: FieldSpec) -> list[Column[Any]]:

@@ -59,12 +59,17 @@ class RelationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class EntitySpec:
-    """A business type. `resolved` marks the one that is made of others (Customer), not synced."""
+    """A business type. `resolved` marks the one that is made of others (Customer), not synced.
+
+    `order` is that of its lists unless another is asked for: names of fields, with "-" in front for
+    descending.
+    """
 
     name: str
     fields: Mapping[str, FieldSpec]
     relations: Mapping[str, RelationSpec] = field(default_factory=dict)
     resolved: bool = False
+    order: tuple[str, ...] = ()
 
     def to_one(self, name: str) -> RelationSpec | None:
         """The relation of that name when it leads to at most one row, else None."""

@@ -32,7 +32,7 @@ def _of_output(spec: EntitySpec, visibility: Visibility, output: Output) -> Iter
     elif isinstance(output, Composite):
         yield from (f"{output.name}_minor", f"{output.name}_currency")
         yield from _of_mask(spec, visibility, output.name)
-    elif output.kind == "hidden_fields":
+    elif output.kind in ("hidden_fields", "masks"):
         for name in sorted(visibility.masks):
             yield from _of_mask(spec, visibility, name)
     elif output.name:

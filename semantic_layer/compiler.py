@@ -7,6 +7,8 @@ count, page or sort. Masks stand in the select list, so that a hidden value neve
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,15 +88,25 @@ class Compiler:
         return select(*texts)
 
     def found(self, lookup: Lookup) -> Select[Any]:
-        """The visible row of a lookup, unmasked, with `as_of`: to know what to read live."""
+        """Where the visible row of a lookup comes from, and how old it is (`as_of`), to know what
+        to read live; nothing of what stands in it."""
         scope = self.scope(lookup.entity)
         chosen, _ = self._chosen(lookup, scope)
-        row = select(*scope.table.c, as_of(scope.table).label("as_of"))
+        origin = (scope.table.c[name] for name in ("id", "source", "remote_id"))
+        row = select(*origin, as_of(scope.table).label("as_of"))
         return row.select_from(scope.source).where(chosen, *scope.conditions)
 
     def scope(self, entity: str, chosen: FromClause | None = None) -> Scope:
         """The rows of an entity that the caller may see, at a new place of the statement."""
-        return Scope(self._frame, self.model[entity], self.visibility(entity), chosen=chosen)
+        number = next(self._numbers[entity])
+        return Scope(
+            self._frame, self.model[entity], self.visibility(entity), chosen=chosen, number=number
+        )
+
+    @cached_property
+    def _numbers(self) -> defaultdict[str, itertools.count[int]]:
+        """What tells the scopes of an entity apart."""
+        return defaultdict(itertools.count)
 
     @cached_property
     def _frame(self) -> Frame:
@@ -305,6 +317,8 @@ class Compiler:
             return scope.table.c.id
         if output.kind == "hidden_fields":
             return self._hidden_fields(scope)
+        if output.kind == "masks":
+            return self._masks(scope)
         if output.kind == "raw":
             # The source's own spelling would undo whatever a mask leaves of the value.
             return scope.masked(
@@ -334,11 +348,19 @@ class Compiler:
 
         return scope.masked(output.name, money(minor), shown)
 
+    def _masks(self, scope: Scope) -> ColumnElement[Any]:
+        names = sorted(scope.visibility.masks)
+        keys = cast(array([literal(name, Text) for name in names]), ARRAY(Text))
+        masks = cast(array([scope.mask_of(name) for name in names]), ARRAY(Text))
+        return func.json_object(keys, masks)
+
     def _hidden_fields(self, scope: Scope) -> ColumnElement[Any]:
-        if not scope.visibility.masks:
+        visibility = scope.visibility
+        partly = sorted(name for name in visibility.masks if not visibility.hidden(name))
+        if not partly:
             return EMPTY_LIST
         names = [
             case((scope.in_clear(name), null()), else_=literal(camel(name), Text))
-            for name in sorted(scope.visibility.masks)
+            for name in partly
         ]
         return func.to_json(func.array_remove(array(names), cast(null(), Text)))

@@ -52,7 +52,7 @@ async def confirm(
     connection: AsyncConnection, compiler: Compiler, context: Context, roots: Iterable[Root]
 ) -> None:
     """Raise Unconfirmed, and log why, unless Casbin shows every row of the answer, and masks the
-    same of its fields.
+    same of its fields in the same way.
 
     The connection's transaction has to be repeatable, and the one that the answer comes from.
     """
@@ -90,13 +90,14 @@ def _disagreements(
     if not snapshot.decide(principal, entity, row, now):
         rules = _concerned(context, entity, row)
         return [Disagreement(entity=entity, row_id=row_id, why="Casbin hides it", rules=rules)]
-    masked = frozenset(snapshot.masks_for(principal, entity, row, now))
-    differing = frozenset[str]().union(*(masked ^ each.masked for each in shown))
+    in_force = snapshot.masks_for(principal, entity, row, now)
+    masks = frozenset((name, str(mask)) for name, mask in in_force.items())
+    differing = {name for each in shown for name, _ in masks ^ each.masks}
     if not differing:
         return []
     policy = snapshot.policy(entity)
-    masks = (*policy.masks, *policy.guard_masks) if policy is not None else ()
-    rules = tuple(mask.id for mask in masks if not differing.isdisjoint(mask.fields))
+    masking = (*policy.masks, *policy.guard_masks) if policy is not None else ()
+    rules = tuple(rule.id for rule in masking if not differing.isdisjoint(rule.fields))
     why = f"Casbin differs about the masks of {', '.join(sorted(differing))}"
     return [Disagreement(entity=entity, row_id=row_id, why=why, rules=rules)]
 

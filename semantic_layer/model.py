@@ -186,6 +186,7 @@ def _spec(
         fields={**fields, **_TIMES},
         relations=relations,
         resolved=file.resolved_from is not None,
+        order=file.order,
     )
 
 

@@ -1,7 +1,7 @@
 """The outline of an answer: which rows it shows, and which of their fields are masked.
 
-It is had by asking the same question again, but of each row no more than its id and its hidden
-fields. So it is chosen by the same SQL, holds no value, and does not depend on what was asked.
+It is had by asking the same question again, but of each row no more than its id and its masks.
+So it is chosen by the same SQL, holds no value, and does not depend on what was asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from index.predicate import Attribute, Constant, Membership
 from semantic_layer.compiler import Compiler
 from semantic_layer.model import Model
-from semantic_layer.names import camel
 from semantic_layer.query import (
     Listing,
     Lookup,
@@ -32,17 +31,25 @@ from semantic_layer.selection import MAX_ROWS
 
 # No key of a question has a space in it.
 _ID = "row id"
-_HIDDEN = "hidden fields"
-_ROW = (Scalar(key=_ID, kind="id"), Scalar(key=_HIDDEN, kind="hidden_fields"))
+_MASKS = "masks of fields"
+_ROW = (Scalar(key=_ID, kind="id"), Scalar(key=_MASKS, kind="masks"))
+
+Masks = frozenset[tuple[str, str]]
+"""The masked fields of a row, each with its mask in words."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A row as it stands somewhere in an answer, with the names of its masked fields."""
+    """A row as it stands somewhere in an answer."""
 
     entity: str
     row_id: UUID
-    masked: frozenset[str]
+    masks: Masks
+
+    @property
+    def masked(self) -> frozenset[str]:
+        """The names of its masked fields."""
+        return frozenset(name for name, _ in self.masks)
 
 
 def outline(roots: Iterable[Root]) -> tuple[Root, ...]:
@@ -154,14 +161,13 @@ def _in_page(model: Model, listing: Listing, page: Mapping[str, Any]) -> Iterato
 def _in_row(
     model: Model, entity: str, outputs: Iterable[Output], row: Mapping[str, Any]
 ) -> Iterator[Shown]:
-    spec, hidden = model[entity].spec, row[_HIDDEN]
-    masked = frozenset(name for name in spec.fields if camel(name) in hidden) if hidden else ()
-    yield Shown(entity, UUID(row[_ID]), frozenset(masked))
+    masks = frozenset((name, mask) for name, mask in row[_MASKS].items() if mask is not None)
+    yield Shown(entity, UUID(row[_ID]), masks)
     for output in outputs:
         if isinstance(output, Many):
             yield from _in_page(model, output.listing, row[output.key])
         elif isinstance(output, One) and row[output.key] is not None:
-            target = spec.relations[output.relation].target
+            target = model[entity].spec.relations[output.relation].target
             yield from _in_row(model, target, output.outputs, row[output.key])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +73,15 @@ def read_cursor(text: str, spec: EntitySpec, orders: Sequence[Order]) -> Positio
             ),
             UUID(row_id),
         )
-    except (ValueError, TypeError, AttributeError, binascii.Error, InvalidValue) as error:
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        ArithmeticError,  # of a decimal that is none
+        binascii.Error,
+        InvalidValue,
+    ) as error:
         raise InvalidRequest(
             "`after` is no cursor of this list; pass the `endCursor` of the page before, with the"
             " same `orderBy`."
@@ -89,6 +98,8 @@ def _value(spec: EntitySpec, order: Order, text: Any) -> Value:
     given: object = text
     if field.type is FieldType.INTEGER:
         given = int(text)
+    elif field.type is FieldType.DECIMAL:
+        given = Decimal(text)
     elif field.type is FieldType.BOOLEAN:
         given = {"true": True, "false": False}[text]
     return coerce(field.type, given, values=field.values)

@@ -16,10 +16,14 @@ from index.predicate import Predicate
 
 @dataclass(frozen=True, kw_only=True)
 class Scalar:
-    """One value of a row: a field, its raw source value, the id, hidden fields or the type."""
+    """One value of a row: a field, its raw source value, the id, its hidden fields or the type.
+
+    Hidden fields are for the caller: those masked ones that exist for them at all. `masks` are for
+    us: every field with the mask that is in force on the row, null for none.
+    """
 
     key: str
-    kind: Literal["field", "raw", "id", "hidden_fields", "type_name"]
+    kind: Literal["field", "raw", "id", "hidden_fields", "masks", "type_name"]
     name: str = ""
 
 

@@ -6,18 +6,19 @@ scope cannot be had without a visibility.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, true
+from sqlalchemy import ColumnElement, FromClause, Text, and_, literal, null, true
 
-from access_policies import Mask, Visibility
+from access_policies import FieldMask, Mask, Visibility
 from index.errors import NotPermitted
 from index.predicate import Predicate, filter_sql
 from semantic_layer.model import Entity
 from semantic_layer.names import camel
 from semantic_layer.place import EntityPlace, Frame, Join, Tie
+from semantic_layer.restriction import restriction
 
 
 class Scope(EntityPlace):
@@ -30,19 +31,26 @@ class Scope(EntityPlace):
         visibility: Visibility,
         *,
         chosen: FromClause | None = None,
+        number: int | None = None,
     ) -> None:
-        """`chosen` is a sub-select of rows that another scope has already restricted."""
-        table = frame.tables[entity.name].alias() if chosen is None else chosen
-        super().__init__(frame, entity.spec, table)
+        """`chosen` is a sub-select of rows that another scope has already restricted. `number` is
+        that of the scope among those of the entity in its statement, if its restriction may be
+        kept for other statements."""
         self.entity = entity
         self.visibility = visibility
         self.parent: FromClause | None = None
         self.cutoff: datetime | None = None  # rows known only from before it are marked stale
         self._conditions: list[ColumnElement[bool]] = []
-        self._seen = EntityPlace(frame, entity.spec, table, as_caller=True)
+        self._idles: dict[str, Sequence[ColumnElement[bool]]] = {}
         if chosen is None:
-            self._conditions += [table.c.tenant_id == frame.tenant, table.c.deleted_at.is_(None)]
-            self._conditions.append(filter_sql(visibility.rows, self, frame.now))
+            made = restriction(frame, entity.spec, visibility, number)
+            super().__init__(frame, entity.spec, made.place.table)
+            self._joins += made.place._joins
+            self._ends |= made.place._ends
+            self._conditions += made.conditions
+        else:
+            super().__init__(frame, entity.spec, chosen)
+        self._seen = EntityPlace(frame, entity.spec, self.table, as_caller=True)
 
     @property
     def joins(self) -> tuple[Join, ...]:
@@ -74,7 +82,14 @@ class Scope(EntityPlace):
     def in_clear(self, name: str) -> ColumnElement[bool]:
         """True of the rows in which the field is shown as it is."""
         mask = self.visibility.masks.get(name)
-        return true() if mask is None else filter_sql(mask.clear, self, self._frame.now)
+        return true() if mask is None else and_(*self._idle(name, mask))
+
+    def mask_of(self, name: str) -> ColumnElement[Any]:
+        """How the field is masked on the row, in words; null where it is shown as it is."""
+        mask = self.visibility.masks.get(name)
+        if mask is None:
+            return null()
+        return mask.cases(null(), self._idle(name, mask), lambda each: literal(str(each), Text))
 
     def masked(
         self,
@@ -85,4 +100,14 @@ class Scope(EntityPlace):
         """What the caller may read of a field's value; `shown` says how a masked one looks, where
         the value is not simply the field's column."""
         mask = self.visibility.masks.get(name)
-        return value if mask is None else mask.sql(value, self, self._frame.now, shown)
+        if mask is None:
+            return value
+        show = shown or (lambda each: each.sql(value, mask.key))
+        return mask.cases(value, self._idle(name, mask), show)
+
+    def _idle(self, name: str, mask: FieldMask) -> Sequence[ColumnElement[bool]]:
+        """For each mask of a field, true of the rows to which it does not apply; written once,
+        however often the field and the names of hidden fields are asked for."""
+        if name not in self._idles:
+            self._idles[name] = mask.idle(self, self._frame.now)
+        return self._idles[name]

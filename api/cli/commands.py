@@ -115,17 +115,3 @@ def ask(
 
     if not run_ask(load_settings(), request, user, agent, purpose, as_json=json):
         raise typer.Exit(1)
-
-
-@app.command()
-def explain(
-    user: Annotated[str, typer.Argument(help="Who would see the row, or not.")],
-    entity: Annotated[str, typer.Argument(help="ticket, customer, ...")],
-    id: Annotated[str, typer.Argument(help="The id of the row, as GraphQL gives it.")],
-    agent: Agent = None,
-    purpose: Purpose = None,
-) -> None:
-    """Say which rules decide whether a user sees a row, and which fields are masked."""
-    from api.cli.ask import run_explain
-
-    run_explain(load_settings(), entity, id, user, agent, purpose)

@@ -1,41 +1,50 @@
-"""`remit policy`: documents checked and tested as they stand in a folder."""
+"""`remit policy check` and `test`: documents of a folder, where no database is needed, or of a
+version."""
 
 from __future__ import annotations
 
-from access_policies import PolicySet, Snapshot, read_directory, read_policies
-from access_policies.expectations import Case, read_tests
-from access_policies.owners_file import read_owners
-from access_policies.policy_tests import run_tests
-from api.cli.screen import output
+import secrets
+
+from access_policies import PoliciesInForce, read_directory
+from api.cli.policy_desk import open_desk
+from api.cli.policy_screen import tell
+from api.policy_desk import Examiner
 from api.services import open_model
 from api.settings import Settings
+from index.database import Database
+from index.entity_tables import EntityTables
 
 
-def run_check(settings: Settings) -> None:
-    """Read every document. Raises PolicyError with all that is wrong in them."""
-    policies, cases = _read(settings)
-    rules = sum(len(each.rules) + len(each.guard_rules) for each in policies.policies.values())
-    masks = sum(len(each.masks) + len(each.guard_masks) for each in policies.policies.values())
-    output.print(
-        f"{len(policies.policies)} policies with {rules} rules and {masks} masks can be used;"
-        f" {len(cases)} tests stand beside them."
-    )
-    for entity in sorted(open_model(settings).entities.keys() - policies.policies.keys()):
-        output.print(f"{entity} has no policy, so nobody sees it.")
+def run_check(settings: Settings, number: int | None, user: str | None) -> None:
+    """Say what the documents hold and what is odd in them. Raises PolicyError with all that is
+    wrong."""
+    if number is None:
+        documents = read_directory(settings.required_path("policies"))
+        found = _examiner(settings).check(documents, settings.tenant)
+    else:
+        with open_desk(settings, user) as seat:
+            version = seat.desk.version(seat.editor, number)
+            found = seat.desk.check(seat.editor, version.documents)
+    tell(found.lines())
 
 
-def run_tests_of(settings: Settings) -> bool:
+def run_tests_of(settings: Settings, number: int | None, user: str | None) -> bool:
     """Run the tests and print the report; whether all passed."""
-    policies, cases = _read(settings)
-    report = run_tests(Snapshot(policies), cases)
-    for line in report.lines():
-        output.print(line)
+    if number is None:
+        documents = read_directory(settings.required_path("policies"))
+        examiner = _examiner(settings)
+        report = examiner.test(examiner.read(documents, settings.tenant))
+    else:
+        with open_desk(settings, user) as seat:
+            report = seat.desk.test(seat.editor, number)
+    tell(report.lines())
     return report.passed
 
 
-def _read(settings: Settings) -> tuple[PolicySet, tuple[Case, ...]]:
+def _examiner(settings: Settings) -> Examiner:
+    """One that is asked for nothing that takes a database, and so never connects to one."""
     model = open_model(settings)
-    documents = read_directory(settings.required_path("policies"))
-    policies = read_policies(documents.items(), model.specs, model.callers)
-    read_owners(policies.owners, model.specs, model.callers)
-    return policies, read_tests(policies.tests.items(), model.specs, model.callers)
+    # Whoever checks files need not have the key of the installation; nothing is hashed here.
+    key = secrets.token_bytes(32)
+    policies = PoliciesInForce(model.specs, model.callers, starting={}, hash_key=key)
+    return Examiner(Database(""), model, EntityTables(model.specs), policies)

@@ -156,8 +156,8 @@ class PolicyDesk:
         """Run the tests that stand in the version; a success is noted. Needs some right on some
         policy."""
         self._require_any(editor)
-        version, found = self._version(number)
-        report = self._examiner.test(found)
+        version = self._find(number)
+        report = self._examiner.test(self._examiner.read(version.documents, self.tenant))
         if report.passed:
             self._note(editor, version.number, "tested", evidence=report.as_evidence())
         return report
@@ -168,12 +168,12 @@ class PolicyDesk:
 
         Needs the right to explain each entity that it touches.
         """
-        version, found = self._version(number)
+        version = self._find(number)
         _, old = self._documents()
         self._require_all(editor, "explain", old, version.documents)
         change = self._examiner.compare(
             self._readable(old),
-            found,
+            self._examiner.read(version.documents, self.tenant),
             against=hash_of(old),
             tenant=self.tenant,
             approver=editor.principal,
@@ -191,7 +191,7 @@ class PolicyDesk:
                 "An approval is somebody's word; name whose it is, who may approve, with `--as`."
             )
         reason = words("reason", reason)
-        version, _ = self._version(number)
+        version = self._find(number)
         if editor.name == version.author:
             raise NotPermitted("The author of a version cannot approve it; somebody else has to.")
         _, old = self._documents()
@@ -205,9 +205,10 @@ class PolicyDesk:
         for each entity whose policy it changes, a preview against what is in force, and, unless it
         is proven to show nobody more, an approval by somebody else than its author."""
         editor.require_person("publish")
-        version, found = self._version(number)
+        version = self._find(number)
         base, old = self._documents()
         self._require_all(editor, "publish", old, version.documents)
+        found = self._examiner.read(version.documents, self.tenant)
         if version.parent != base:
             raise InvalidRequest(
                 f"Version {number} was made from {_named(version.parent)}, and {_named(base)} is in"
@@ -252,8 +253,9 @@ class PolicyDesk:
                 "No version was in force before this one, so there is none to go back to. Pull what"
                 " is in force, mend it, and draft it."
             )
-        version, _ = self._version(before)
+        version = self._find(before)
         self._require_all(editor, "publish", old, version.documents)
+        self._examiner.read(version.documents, self.tenant)
         with self._database.writing() as connection:
             put_in_force(
                 connection,
@@ -273,9 +275,10 @@ class PolicyDesk:
         """Evaluate a version beside the one in force for some hours. Needs the right to publish
         all that it touches, since a trial costs every read."""
         editor.require_person("start a trial")
-        version, _ = self._version(number)
+        version = self._find(number)
         _, old = self._documents()
         self._require_all(editor, "publish", old, version.documents)
+        self._examiner.read(version.documents, self.tenant)
         with self._database.writing() as connection:
             return start(
                 connection, self.tenant, number, actor=editor.name, reason=reason, hours=hours
@@ -325,10 +328,10 @@ class PolicyDesk:
                 return None, self._examiner.starting
             return wanted, find(connection, self.tenant, wanted).documents
 
-    def _version(self, number: int) -> tuple[Version, Found]:
+    def _find(self, number: int) -> Version:
+        """What is in it is told to nobody before their rights on it are known."""
         with self._database.writing() as connection:
-            version = find(connection, self.tenant, number)
-        return version, self._examiner.read(version.documents, self.tenant)
+            return find(connection, self.tenant, number)
 
     def _readable(self, documents: Mapping[str, str]) -> Found | None:
         """What is in force; None when it cannot be used, as after a change of the model or without
@@ -426,8 +429,7 @@ def _require(owners: Owners, principal: Principal, action: Action, entity: str) 
 def _require_tests(old: Found | None, new: Found, report: Report) -> None:
     if not report.passed:
         raise InvalidRequest(
-            f"{len(report.failures)} tests fail, so this cannot be published:\n"
-            + "\n".join(report.lines())
+            "Some tests fail, so this cannot be published:\n" + "\n".join(report.lines())
         )
     before = PolicySet({}) if old is None else old.policies
     untested = sorted({*changed_entities(before, new.policies)} & {*report.untested})

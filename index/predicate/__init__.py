@@ -31,7 +31,7 @@ from index.predicate.nodes import (
     Value,
 )
 from index.predicate.place import Place
-from index.predicate.reads import any_rows, attributes, callers, every_attribute, named
+from index.predicate.reads import any_rows, attributes, callers, every_attribute, named, reads_now
 from index.predicate.sql import to_sql
 from index.predicate.substitute import (
     conjoin,
@@ -86,6 +86,7 @@ __all__ = [
     "filter_sql",
     "named",
     "negation",
+    "reads_now",
     "substitute",
     "to_sql",
     "where_not_false",

@@ -93,7 +93,8 @@ def comparison(symbol: Operator) -> Callable[[Any, Any], bool | None]:
     def test(left: Scalar | None, right: Scalar | None) -> bool | None:
         if left is None or right is None:
             return None
-        if type(left) is not type(right) or type(left) not in _PLAIN:
+        kind = type(left)
+        if kind is not type(right) or kind not in _PLAIN:
             _check_same_family(left, right)
         return compare(left, right)
 
@@ -181,6 +182,13 @@ def _any_row(path: tuple[str, ...], condition: Predicate) -> Evaluator:
 
 def _on_two(left: Term, right: Term, test: Callable[[Any, Any], bool | None]) -> Evaluator:
     read_left, read_right = _reader(left), _reader(right)
+    # A decision is mostly calls of such functions, so a constant, the usual case, costs none.
+    if isinstance(right, Constant):
+        known = right.value
+        return lambda row, caller, now: test(read_left(row, caller, now), known)
+    if isinstance(left, Constant):
+        known = left.value
+        return lambda row, caller, now: test(known, read_right(row, caller, now))
     return lambda row, caller, now: test(read_left(row, caller, now), read_right(row, caller, now))
 
 
@@ -195,6 +203,10 @@ def _reader(term: Term) -> _Reader:
             return lambda _row, _caller, now: now + moved
         case Caller():
             return _caller_reader(term)
+        case Attribute((name,)):
+            return lambda row, _caller, _now: row.get(name)
+        case Attribute((relation, name)):
+            return lambda row, _caller, _now: _part(row.get(relation), name)
         case Attribute(path):
             at_end = _path_reader(path)
             return lambda row, _caller, _now: at_end(row)
@@ -229,7 +241,7 @@ def _part(parent: object, name: str) -> object:
 
 
 def _mapping(row: object) -> Row:
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         raise TypeError("a row is a mapping")
     return row
 

@@ -15,6 +15,7 @@ from index.predicate.nodes import (
     IsMissing,
     Membership,
     Not,
+    Now,
     Or,
     Overlap,
     Predicate,
@@ -54,6 +55,16 @@ def callers(predicate: Predicate) -> frozenset[Caller]:
     terms = (term for atom in _atoms(predicate) for term in _terms(atom))
     found = frozenset(term for term in terms if isinstance(term, Caller))
     return found.union(*(callers(each.condition) for each in any_rows(predicate)))
+
+
+def reads_now(predicate: Predicate) -> bool:
+    """Whether its value depends on the moment of the request, also inside `any`."""
+    return any(
+        reads_now(atom.condition)
+        if isinstance(atom, AnyRow)
+        else any(isinstance(term, Now) for term in _terms(atom))
+        for atom in _atoms(predicate)
+    )
 
 
 def named(predicate: Predicate, caller: Caller) -> frozenset[str]:

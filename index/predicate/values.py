@@ -67,10 +67,9 @@ def _text(value: object) -> str:
 
 
 def _member(value: object, values: tuple[str, ...]) -> str:
-    text = _text(value)
-    if values and text not in values:
+    if values and (not isinstance(value, str) or value not in values):
         raise InvalidValue(f"expected one of {', '.join(values)}")
-    return text
+    return _text(value)
 
 
 def _integer(value: object) -> int:

@@ -46,6 +46,8 @@ _VALUES: dict[FieldType, Any] = {
     # A list with a null in it is of the wrong type for a caller, and so becomes unknown.
     FieldType.TEXT_LIST: st.sampled_from([*LISTS, TEXTS[2:7], TEXTS]),
 }
+# Most tokens set no limit; a few are good for something else.
+_SCOPES = [*[None] * 8, frozenset({"read:ticket"}), frozenset({"read:customer", "policy"})]
 _WRITABLE = [
     text
     for text in TEXTS
@@ -71,11 +73,12 @@ def principals() -> st.SearchStrategy[Principal]:
         purpose=st.none() | st.sampled_from(["emea", "support"]),
         user_attributes=attributes("user"),
         agent_attributes=attributes("agent"),
+        scopes=st.sampled_from(_SCOPES),
         declared=st.just(CALLERS),
     )
 
 
-def policies() -> st.SearchStrategy[list[tuple[str, str]]]:
+def policies(most_masks: int = 4) -> st.SearchStrategy[list[tuple[str, str]]]:
     """The documents of a policy on tickets: a broad allow for users and for agents alone, up to two
     more rules for users, at times a limit for agents or a purpose, masks, and guard rails."""
     effect = st.sampled_from(["allow", "allow", "deny"])
@@ -92,10 +95,13 @@ def policies() -> st.SearchStrategy[list[tuple[str, str]]]:
         st.lists(mine, max_size=2),
         st.lists(limit, max_size=1),
     )
-    masked = st.tuples(_masked_fields(), st.sampled_from(["user", "user", "agent", "purpose"]))
-    masks = st.lists(st.tuples(masked, conditions()), max_size=4)
+    side = st.sampled_from(["user", "user", "agent", "purpose"])
+    withheld = st.tuples(_withheld_fields(), side, conditions())
+    cleared = st.tuples(_cleared_fields(), side, broad)
+    masks = st.lists(st.one_of(withheld, withheld, cleared), max_size=most_masks)
     guards = st.tuples(
-        st.lists(conditions(), max_size=1), st.lists(st.tuples(_hidden_fields(), conditions()))
+        st.lists(conditions(), max_size=1),
+        st.lists(st.tuples(_withheld_fields(), conditions()), max_size=2),
     )
     return st.builds(_documents, rules, masks, st.none() | st.none() | guards)
 
@@ -116,7 +122,7 @@ def conditions(entity: str = "ticket", row: str = "ticket") -> st.SearchStrategy
 
 def _documents(
     rules: list[tuple[str, str, str]],
-    masks: list[tuple[tuple[str, str], str]],
+    masks: list[tuple[str, str, str]],
     guards: tuple[list[str], list[tuple[str, str]]] | None,
 ) -> list[tuple[str, str]]:
     lines = ["entity: ticket", "rules:"]
@@ -124,7 +130,7 @@ def _documents(
         lines += [f"  - id: rule-{number}", f"    effect: {effect}", f"    for: {side}"]
         lines += [f"    when: {_yaml(when)}"]
     lines += ["masks:"] if masks else []
-    for number, ((mask, side), when) in enumerate(masks):
+    for number, (mask, side, when) in enumerate(masks):
         lines += [f"  - id: mask-{number}", f"    {mask}", f"    for: {side}"]
         lines += [f"    when: {_yaml(when)}"]
     documents = [("ticket.yaml", "\n".join(lines))]
@@ -145,28 +151,28 @@ def _yaml(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _masked_fields() -> st.SearchStrategy[str]:
-    """The lines of a mask that say what it does; bands nest, as they must."""
-    texts = [name for name, spec in TICKET.fields.items() if spec.type is FieldType.TEXT]
-    any_field = [*texts, "status", "priority", "score", "urgent", "created_at", "tags"]
-    numbers = _some(["priority", "score"])
+def _withheld_fields() -> st.SearchStrategy[str]:
+    """The lines of a mask that say what it does. Few fields, so that masks meet on them; bands
+    nest, as they must."""
+    texts = _some(["title", "requester_email"])
+    numbers, times = _some(["priority", "score", "total"]), _some(["due_at", "created_at"])
+    hidden = _some(["title", "requester_email", "priority", "total", "due_at", "status", "tags"])
     return st.one_of(
-        st.builds("mask: {}, fields: [{}]".format, _of("redact", "partial", "hash"), _some(texts)),
-        _hidden_fields(),
-        st.builds("mask: clear, fields: [{}]".format, _some(any_field)),
+        st.builds("mask: {}, fields: [{}]".format, _of("redact", "partial", "hash"), texts),
+        st.builds("mask: hide, fields: [{}]".format, hidden),
         st.builds("mask: bucket, to: {}, fields: [{}]".format, _of("2", "10", "0.5"), numbers),
-        st.builds("mask: bucket, to: {}, fields: [due_at]".format, _of("day", "month", "year")),
-    ).map(lambda line: "\n    ".join(_split(line)))
+        st.builds("mask: bucket, to: {}, fields: [{}]".format, _of("day", "month", "year"), times),
+    ).map(_lines)
 
 
-def _hidden_fields() -> st.SearchStrategy[str]:
-    fields = _some(["title", "requester_email", "status", "priority", "tags"])
-    return fields.map("mask: hide\n    fields: [{}]".format)
+def _cleared_fields() -> st.SearchStrategy[str]:
+    fields = _some(["title", "requester_email", "priority", "total", "due_at"])
+    return fields.map("mask: clear, fields: [{}]".format).map(_lines)
 
 
-def _split(line: str) -> list[str]:
-    head, fields, listed = line.partition("fields: ")
-    return [*(part for part in head.split(", ") if part.strip()), fields + listed]
+def _lines(mask: str) -> str:
+    head, fields, listed = mask.partition("fields: ")
+    return "\n    ".join([*(part for part in head.split(", ") if part.strip()), fields + listed])
 
 
 def _of(*words: str) -> st.SearchStrategy[str]:
@@ -219,7 +225,7 @@ def _leaves(entity: str, row: str) -> st.SearchStrategy[str]:
         _words(number, _of(">", ">="), number, _of(">", ">="), integers),
         *(
             [_words(moment, order, moment | st.just("now") | days), _words(moment, order, times)]
-            if entity != "reaction"
+            if paths(FieldType.TIMESTAMP, entity=entity)
             else []
         ),
         _words(ids, equality, ids | st.sampled_from([f'"{id}"' for id in IDS])),

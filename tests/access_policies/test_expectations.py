@@ -237,8 +237,11 @@ def test_what_is_not_listed_is_hidden() -> None:
             "there is no row here that could be masked",
         ),
         # What could take for ever.
-        (_document(rows="{near: &near {}, far: *near}"), "line 4: this is used again with `*`"),
-        (_document(rows="{near: &near {customer: *near}}"), "line 4: this is used again"),
+        (
+            _document(rows="{near: &near {}, far: *near}"),
+            "line 4: anchors and aliases",
+        ),
+        (_document(rows="{near: &near {customer: *near}}"), "line 4: anchors and aliases"),
         (
             _document(rows="{near: " + "{customer: {tickets: [" * 5 + "{}" + "]}}" * 5 + "}"),
             "line 4: no rule looks further than 8 relations away",

@@ -345,7 +345,7 @@ def _owner(**keys: str) -> str:
         (_owner(when="user.joined < daysAgo(3)"), "column 15: `daysAgo` cannot be used here"),
         (_owner(when="'true'"), "line 4: column 1: this holds for everyone alike"),
         (_owner(when="eval(user.name)"), "column 1: "),
-        (_owner(when="'true) or (true'"), "column 5: it cannot be read from here on"),
+        (_owner(when="'true) or (true'"), "column 5: a parenthesis or bracket is opened or closed"),
     ],
 )
 def test_a_mistake_is_reported_with_its_line(text: str, problem: str) -> None:

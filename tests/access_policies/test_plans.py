@@ -16,8 +16,10 @@ from sqlalchemy import (
     FromClause,
     Index,
     MetaData,
+    Numeric,
     Table,
     Text,
+    Uuid,
     create_engine,
     literal,
     select,
@@ -42,10 +44,13 @@ TICKET = Table(
     Column("urgent", Boolean),
     Column("due_at", DateTime(timezone=True)),
     Column("tags", ARRAY(_C)),
+    Column("score", Numeric),
+    Column("account", Uuid),
     prefixes=["TEMPORARY"],
 )
-for _name in ("customer_id", "title", "region", "priority", "urgent", "due_at"):
-    Index(f"ticket_{_name}", TICKET.c[_name])
+for _column in TICKET.c:
+    if _column.name not in ("id", "tags"):
+        Index(f"ticket_{_column.name}", _column)
 Index("ticket_tags", TICKET.c.tags, postgresql_using="gin")
 CUSTOMER = Table(
     "customer",
@@ -99,9 +104,11 @@ def tickets(cluster: str) -> Iterator[Connection]:
         _METADATA.create_all(connection)
         for statement in (
             "INSERT INTO customer SELECT n, 'c' || n % 500 FROM generate_series(1, 2000) AS n",
-            "INSERT INTO ticket SELECT n, n % 2000, 'Printer ' || n, 'r' || n % 500, 'open',"
+            "INSERT INTO ticket SELECT n, n % 2000, 'Printer ' || n, 'r' || n % 500,"
+            " CASE WHEN n % 500 = 0 THEN 'pending' ELSE 'open' END,"
             " n % 1000, n % 300 = 0, timestamptz '2026-01-01Z' + n * interval '1 day',"
-            " ARRAY['t' || n % 700] FROM generate_series(1, 20000) AS n",
+            " ARRAY['t' || n % 700], n / 8.0, md5(n::text)::uuid"
+            " FROM generate_series(1, 20000) AS n",
             "INSERT INTO comment SELECT n, n % 20000, n % 1000 = 0, 'body ' || n"
             " FROM generate_series(1, 30000) AS n",
             "ANALYZE customer, ticket, comment",
@@ -111,17 +118,17 @@ def tickets(cluster: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def _plan(when: str, tickets: Connection) -> tuple[str, str]:
-    """The condition as SQL of what a caller may see, and Postgres' plan for it."""
-    policy = f"""
-entity: ticket
-rules:
-  - {{id: some, effect: allow, when: '{when}'}}
-  - {{id: not-these, effect: deny, when: '"secret" in ticket.tags'}}
-"""
-    snapshot = Snapshot(read_policies([("ticket.yaml", policy)], SPECS, CALLERS))
+def _plan(tickets: Connection, *documents: str) -> tuple[str, str]:
+    """What a caller may see, as SQL, and Postgres' plan for it."""
+    named = [(f"{number}.yaml", document) for number, document in enumerate(documents)]
+    snapshot = Snapshot(read_policies(named, SPECS, CALLERS))
     ann = Principal.create(
-        tenant="acme", user="ann", user_attributes={"regions": ["r1", "t2"]}, declared=CALLERS
+        tenant="acme",
+        user="ann",
+        agent="bot",
+        purpose="support",
+        user_attributes={"regions": ["r1", "t2", "c3"], "region": "t7", "level": 3},
+        declared=CALLERS,
     )
     place = _Tables(TICKET)
     condition = filter_sql(snapshot.visibility(ann, "ticket").rows, place, NOW)
@@ -131,11 +138,33 @@ rules:
     return str(compiled), "\n".join(explained.scalars())
 
 
+def _rules(*rules: tuple[str, str]) -> str:
+    """Rules of an effect, with whom it is for, and a condition."""
+    lines = ["rules:"]
+    for number, (effect, when) in enumerate(rules):
+        lines.append(f"  - {{id: r{number}, effect: {effect}, when: '{when}'}}")
+    return "\n".join(lines)
+
+
+def _uses(index: str, plan: str) -> bool:
+    names = (f"{word} {name}" for word in ("on", "using") for name in (index, f"ix_{index}"))
+    return any(name in plan for name in names)
+
+
 @pytest.mark.parametrize(
     ("when", "index"),
     [
-        # Equality with a constant, and a caller's list.
+        # Equality with a constant of each type, and with what the caller has.
         ('ticket.region == "r7"', "ticket_region"),
+        ('ticket.status == "pending"', "ticket_status"),
+        ("ticket.priority == 3", "ticket_priority"),
+        ("ticket.score == 12.5", "ticket_score"),
+        ('ticket.account == "1679091c-5a88-0faf-6fb5-e6087eb1b2dc"', "ticket_account"),
+        ("ticket.urgent", "ticket_urgent"),
+        ("user.level == ticket.priority", "ticket_priority"),
+        # One of a list, written out or the caller's.
+        ('ticket.region in ["r7", "r8"]', "ticket_region"),
+        ("ticket.priority in [3, 5]", "ticket_priority"),
         ('ticket.region in user.regions and ticket.status != "closed"', "ticket_region"),
         # A pattern, with and without an open end.
         ('keyMatch(ticket.region, "r7")', "ticket_region"),
@@ -148,19 +177,22 @@ rules:
         # The moment of the request is a parameter, and so are days before it.
         ("ticket.due_at < now", "ticket_due_at"),
         ("daysAgo(9) < ticket.due_at < daysAhead(9)", "ticket_due_at"),
-        ("ticket.urgent", "ticket_urgent"),
+        ('ticket.due_at < "2026-01-05T00:00:00+02:00"', "ticket_due_at"),
         # A prefix, on a plain index, as the column has code-point order.
         ('startsWith(ticket.title, "Printer 777")', "ticket_title"),
         # What is missing, or is not.
         ("ticket.region == null", "ticket_region"),
         ("not ticket.region != null", "ticket_region"),
-        # An element of the row's list, and a list that shares one with it.
+        # A text in the row's list, and a list that shares one with it.
         ('"t7" in ticket.tags', "ticket_tags"),
+        ("user.region in ticket.tags", "ticket_tags"),
         ('overlaps(ticket.tags, ["t7", "t8"])', "ticket_tags"),
         ("overlaps(user.regions, ticket.tags)", "ticket_tags"),
         # Behind a relation: the parents by their region, their tickets by the key.
         ('ticket.customer.region == "c7"', "customer_region"),
         ('ticket.customer.region == "c7"', "ticket_customer_id"),
+        ("ticket.customer.region in user.regions", "customer_region"),
+        ('startsWith(ticket.customer.region, "c77")', "customer_region"),
         # Below a row: the comments by their text, their tickets by the key.
         ('any(ticket.comments, comment.body == "body 7")', "comment_body"),
         ('any(ticket.comments, comment.body == "body 7")', "ticket_pkey"),
@@ -173,13 +205,57 @@ rules:
     ],
 )
 def test_a_rule_uses_an_index(when: str, index: str, tickets: Connection) -> None:
-    _, plan = _plan(when, tickets)
+    rules = _rules(("allow", when), ("deny", '"secret" in ticket.tags'))
+    _, plan = _plan(tickets, f"entity: ticket\n{rules}")
 
-    assert any(f"{word} {index}" in plan or f"{word} ix_{index}" in plan for word in _BY), plan
+    assert _uses(index, plan), plan
     assert "Seq Scan" not in plan, plan
 
 
-_BY = ("on", "using")
+_ALL = ("allow", "true")
+
+
+@pytest.mark.parametrize(
+    ("rules", "guard_rail", "index"),
+    [
+        # What is left by a deny rule: the opposite of its condition, also where that is unknown.
+        ([_ALL, ("deny", 'ticket.region != "r7"')], [], "ticket_region"),
+        ([_ALL, ("deny", "ticket.priority >= 5")], [], "ticket_priority"),
+        ([_ALL, ("deny", "not ticket.due_at < now")], [], "ticket_due_at"),
+        ([_ALL, ("deny", 'not startsWith(ticket.title, "Printer 777")')], [], "ticket_title"),
+        ([_ALL, ("deny", "ticket.region not in user.regions")], [], "ticket_region"),
+        ([_ALL, ("deny", "ticket.region != null")], [], "ticket_region"),
+        ([_ALL, ("deny", '"t7" not in ticket.tags')], [], "ticket_tags"),
+        ([_ALL, ("deny", "not overlaps(ticket.tags, user.regions)")], [], "ticket_tags"),
+        ([_ALL, ("deny", 'ticket.customer.region != "c7"')], [], "customer_region"),
+        ([_ALL, ("deny", 'not any(ticket.comments, comment.body == "body 7")')], [],
+         "comment_body"),
+        # Of two parts, one is enough.
+        ([_ALL, ("deny", "ticket.urgent or ticket.priority >= 5")], [], "ticket_priority"),
+        # A guard rail, and the sides of agents and purposes, which are joined to the user's.
+        ([_ALL], [("deny", "ticket.priority >= 5")], "ticket_priority"),
+        ([_ALL, ("allow, for: agent", "ticket.priority < 5")], [], "ticket_priority"),
+        ([_ALL, ("deny, for: agent", "ticket.priority >= 5")], [], "ticket_priority"),
+        ([_ALL, ("allow, for: purpose", 'ticket.region == "r7"')], [], "ticket_region"),
+        # Several rules that allow.
+        ([("allow", "ticket.priority == 3"), ("allow", '"t7" in ticket.tags')], [], "ticket_tags"),
+        # What the caller decides leaves nothing of itself.
+        ([("allow", 'user.level == 3 and ticket.region == "r7"')], [], "ticket_region"),
+    ],
+)  # fmt: skip
+def test_rules_together_use_an_index(
+    rules: list[tuple[str, str]],
+    guard_rail: list[tuple[str, str]],
+    index: str,
+    tickets: Connection,
+) -> None:
+    documents = [f"entity: ticket\n{_rules(*rules)}"]
+    if guard_rail:
+        documents.append(f"guard_rail: ticket\n{_rules(*guard_rail)}")
+    _, plan = _plan(tickets, *documents)
+
+    assert _uses(index, plan), plan
+    assert "Seq Scan" not in plan, plan
 
 
 @pytest.mark.parametrize(
@@ -194,7 +270,7 @@ _BY = ("on", "using")
     ],
 )
 def test_nothing_is_wrapped_around_a_column(when: str, tickets: Connection) -> None:
-    sql, _ = _plan(when, tickets)
+    sql, _ = _plan(tickets, f"entity: ticket\n{_rules(('allow', when))}")
 
     assert not [
         word for word in ("CASE", "COALESCE", "IS TRUE", "CAST(NULL") if word in sql.upper()

@@ -43,7 +43,9 @@ def test_explain_names_the_rule_that_decided(
         ("omar", "hidden", "security-reports"),
         ("lena", "hidden", "no rule allows it"),
     ):
-        code, shown, problems = run(remit("explain", user, "ticket", id), variables, tmp_path)
+        code, shown, problems = run(
+            remit("policy", "explain", "ticket", id, "--user", user), variables, tmp_path
+        )
         assert (code, problems) == (0, "")
         assert shown.startswith(f"ticket: {decision}")
         assert rule in shown.splitlines()[0]
@@ -69,6 +71,7 @@ def test_a_token_of_the_command_line_opens_the_gate(
 
 
 # A command, what is different about its environment, and what it must say.
+_NO_ID = "0191d6a0-4c1e-5b9e-8a56-3b2f6d0c9e11"
 MISTAKES: dict[str, tuple[list[str], dict[str, str], str]] = {
     "an unknown command": (["frobnicate"], {}, "frobnicate"),
     "an unknown option": (["serve", "--fast"], {}, "--fast"),
@@ -100,14 +103,15 @@ MISTAKES: dict[str, tuple[list[str], dict[str, str], str]] = {
     ),
     "an unknown source": (["sync", "hubspot"], {}, "hubspot"),
     "an unknown tenant": (["ask", "--user", "maya", "tickets"], {"REMIT_TENANT": "x"}, "'x'"),
-    "no id": (["explain", "maya", "ticket", "10042"], {}, "id of a row"),
+    "no id": (["policy", "explain", "ticket", "10042", "--user", "maya"], {}, "id of a row"),
     "an id of nothing": (
-        ["explain", "maya", "ticket", "0191d6a0-4c1e-5b9e-8a56-3b2f6d0c9e11"],
+        ["policy", "explain", "ticket", _NO_ID, "--user", "maya"],
         {},
         "no ticket",
     ),
+    "nobody to explain it for": (["policy", "explain", "ticket", _NO_ID], {}, "--user"),
     "an unknown entity": (
-        ["explain", "maya", "flurb", "0191d6a0-4c1e-5b9e-8a56-3b2f6d0c9e11"],
+        ["policy", "explain", "flurb", _NO_ID, "--user", "maya"],
         {},
         "flurb",
     ),

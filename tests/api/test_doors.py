@@ -37,10 +37,8 @@ class Case:
         return f"{self.user}: {self.request}"
 
 
-def _tickets(key: str, *without: str, hidden: tuple[str, ...] = ()) -> Callable[[Company], Answer]:
-    return lambda company: Answer(
-        frozenset(open_tickets(company, key, without=without)), frozenset(hidden)
-    )
+def _tickets(key: str, *without: str) -> Callable[[Company], Answer]:
+    return lambda company: Answer(frozenset(open_tickets(company, key, without=without)))
 
 
 def _nobody(_company: Company) -> Answer:
@@ -50,13 +48,8 @@ def _nobody(_company: Company) -> Answer:
 CASES = [
     # Support of the region: all but the legal matter.
     Case("maya", "Acme's open tickets", "tickets", _tickets("acme", "legal")),
-    # Sales of the region: no security report either, and not what customers write.
-    Case(
-        "omar",
-        "Acme's open tickets",
-        "tickets",
-        _tickets("acme", "legal", "security", hidden=("description",)),
-    ),
+    # Sales of the region: no security report either.
+    Case("omar", "Acme's open tickets", "tickets", _tickets("acme", "legal", "security")),
     # Support of another region: there is no such customer.
     Case("lena", "Acme's open tickets", "tickets", _nobody),
     # Somebody who is in no directory: nothing exists for them.
@@ -184,6 +177,25 @@ def test_every_door_gives_the_user_their_own_answer(
     site: Site, company: Company, door: Callable[[Site, Case], Answer], case: Case
 ) -> None:
     assert door(site, case) == case.expected(company)
+
+
+def test_every_door_says_what_is_shown_in_part_and_nothing_of_what_is_not_there(
+    site: Site,
+) -> None:
+    """For omar addresses are masked, and tickets have no description."""
+    query = "{ contacts { nodes { hiddenFields } } tickets { nodes { hiddenFields } } }"
+    by_mcp = json.loads(said(site.tool("omar", "query", {"graphql": query})))["data"]
+    for data in (site.data("omar", query), by_mcp):
+        named = {
+            name: sorted({field for node in page["nodes"] for field in node["hiddenFields"]})
+            for name, page in data.items()
+        }
+        assert named == {"contacts": ["email", "phone"], "tickets": []}
+    contacts, tickets = (
+        said(site.tool("omar", "ask", {"request": request})) for request in ("contacts", "tickets")
+    )
+    assert "hidden from you: email, phone" in contacts
+    assert "hidden from you" not in tickets
 
 
 def test_the_three_users_of_the_demo_differ(company: Company) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import inspect, text
@@ -72,3 +75,35 @@ def test_text_compares_by_code_point_whatever_the_server_says(with_note: Databas
             " WHERE table_schema = 'entity' AND table_name = 'note' AND column_name = 'body'"
         )
         assert connection.execute(collation).scalar_one() == "C"
+
+
+def test_the_order_of_a_list_has_an_index(with_note: Database) -> None:
+    fields = {field.name: field for field in (NOTE.fields["body"], STARS)}
+    ordered = replace(NOTE, fields=fields, order=("-stars",))
+    page = (
+        "EXPLAIN SELECT id FROM entity.note WHERE tenant_id = 'acme' AND deleted_at IS NULL"
+        " ORDER BY stars DESC NULLS LAST, id LIMIT 25"
+    )
+    with with_note.writing() as connection:
+        apply(connection, EntityTables({"note": ordered}))
+        assert plan(connection, EntityTables({"note": ordered})).additions == ()
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        shown = "\n".join(connection.execute(text(page)).scalars())
+        assert "note_order_ix" in shown
+        assert "Sort" not in shown
+
+
+def test_a_text_of_any_length_can_be_what_a_list_is_ordered_by(with_note: Database) -> None:
+    by_body = EntityTables({"note": replace(NOTE, order=("body",))})
+    with with_note.writing() as connection:
+        apply(connection, by_body)
+        values = {
+            "tenant_id": "acme",
+            "id": uuid4(),
+            "source": "s",
+            "stream": "notes",
+            "remote_id": "1",
+            "synced_at": datetime.now(UTC),
+            "body": secrets.token_hex(20_000),  # more than an index takes, also compressed
+        }
+        connection.execute(by_body["note"].insert(), [values])

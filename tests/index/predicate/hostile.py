@@ -24,20 +24,23 @@ from sqlalchemy import (
     Uuid,
     literal,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from index.predicate import Place, filter_sql, to_sql
 from index.predicate.nodes import Predicate
-from index.specs import EntitySpec, FieldType
+from index.specs import EntitySpec, FieldSpec, FieldType
 from tests.index.predicate.hostile_values import (
     COMMENT,
     CUSTOMER,
     DECIMALS,
+    FLAG,
     IDS,
     INTEGERS,
     INVOICE,
     LISTS,
+    MONEYS,
     NOW,
     PERSON,
     POOLS,
@@ -122,6 +125,9 @@ COMMENTS = [comment for ticket in TICKETS for comment in ticket["comments"]]
 for _comment in COMMENTS:
     _comment["author"] = _chance.choice([None, *PEOPLE])
 _below(COMMENTS, "reactions", REACTION, 2)
+_below([each for comment in COMMENTS for each in comment["reactions"]], "flags", FLAG, 1)
+for _ticket in TICKETS:
+    _ticket["total"] = _chance.choice([None, *MONEYS])
 WORLD = World(PEOPLE, CUSTOMERS, TICKETS)
 
 _SQL_TYPES: Mapping[FieldType, Any] = {
@@ -179,6 +185,8 @@ class HostileRows:
 
     def __init__(self, connection: Connection, world: World = WORLD) -> None:
         self.connection = connection
+        # Half an hour off, and across midnight from UTC for three of each day's hours.
+        connection.execute(text("SET TIME ZONE 'America/St_Johns'"))
         metadata = MetaData()
         self._tables = {name: _table(metadata, spec) for name, spec in SPECS.items()}
         self.ticket = self._tables["ticket"]
@@ -206,11 +214,7 @@ class HostileRows:
 
 
 def _table(metadata: MetaData, spec: EntitySpec) -> Table:
-    fields = [
-        Column(field.name, _SQL_TYPES[field.type])
-        for field in spec.fields.values()
-        if field.type is not FieldType.MONEY
-    ]
+    fields = [column for field in spec.fields.values() for column in _columns(field)]
     relations = [relation for each in SPECS.values() for relation in each.relations.values()]
     parents = {
         each.column for each in relations if each.kind == "many" and each.target == spec.name
@@ -219,6 +223,13 @@ def _table(metadata: MetaData, spec: EntitySpec) -> Table:
     keys = [Column(name, Integer, index=True) for name in sorted(parents)]
     key = Column("id", Integer, primary_key=True)
     return Table(spec.name, metadata, key, *keys, *fields, prefixes=["TEMPORARY"])
+
+
+def _columns(field: FieldSpec) -> list[Column[Any]]:
+    if field.type is FieldType.MONEY:
+        currency = Column(f"{field.name}_currency", Text)
+        return [Column(f"{field.name}_minor", BigInteger), currency]
+    return [Column(field.name, _SQL_TYPES[field.type])]
 
 
 def _stored(world: World) -> dict[str, list[dict[str, Any]]]:
@@ -242,6 +253,10 @@ def _stored(world: World) -> dict[str, list[dict[str, Any]]]:
     stored["reaction"] = [
         _own(REACTION, row, at, comment_id=comment) for at, (comment, row) in enumerate(reactions)
     ]
+    flags = [(at, row) for at, (_, each) in enumerate(reactions) for row in each["flags"]]
+    stored["flag"] = [
+        _own(FLAG, row, at, reaction_id=reaction) for at, (reaction, row) in enumerate(flags)
+    ]
     invoices = [(at, row) for at, each in enumerate(customers) for row in each["invoices"]]
     stored["invoice"] = [
         _own(INVOICE, row, at, customer_id=customer) for at, (customer, row) in enumerate(invoices)
@@ -254,7 +269,11 @@ def _place(rows: Sequence[MemoryRow], wanted: MemoryRow | None) -> int | None:
 
 
 def _own(spec: EntitySpec, row: MemoryRow, id: int, **keys: int | None) -> dict[str, Any]:
-    stored = [name for name, field in spec.fields.items() if field.type is not FieldType.MONEY]
-    values = {name: row.get(name) for name in stored}
-    listed = {n: list(v) if isinstance(v, tuple) else v for n, v in values.items()}
-    return {"id": id, **keys, **listed}
+    values: dict[str, Any] = {}
+    for name, field in spec.fields.items():
+        value = row.get(name)
+        if field.type is FieldType.MONEY:
+            values[f"{name}_minor"], values[f"{name}_currency"] = value or (None, None)
+        else:
+            values[name] = list(value) if isinstance(value, tuple) else value
+    return {"id": id, **keys, **values}

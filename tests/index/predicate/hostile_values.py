@@ -44,6 +44,13 @@ LISTS: tuple[tuple[str | None, ...], ...] = (
     ("a_b", "x,y", "{}", '"q"', "NULL", "\\"),
     ("bob@acme.com", "north"),
 )
+MONEYS = tuple(
+    (minor, currency)
+    for minor in (0, 1, -1, 1_234_567, 2**63 - 1)
+    for currency in ("EUR", "JPY", "KWD", "CLF")
+)
+"""Minor units, of which one main unit has a hundred, one, a thousand or ten thousand."""
+
 POOLS: Mapping[FieldType, Sequence[Any]] = {
     FieldType.TEXT: TEXTS,
     FieldType.INTEGER: INTEGERS,
@@ -105,8 +112,11 @@ CUSTOMER = EntitySpec(
     ),
     relations={**_one("owner", "person"), **_many("invoices", "invoice", "customer")},
 )
+FLAG = EntitySpec(name="flag", fields=_fields(reason=FieldType.TEXT))
 REACTION = EntitySpec(
-    name="reaction", fields=_fields(kind=FieldType.TEXT, weight=FieldType.INTEGER)
+    name="reaction",
+    fields=_fields(kind=FieldType.TEXT, weight=FieldType.INTEGER),
+    relations=_many("flags", "flag", "reaction"),
 )
 COMMENT = EntitySpec(
     name="comment",
@@ -137,7 +147,7 @@ TICKET = EntitySpec(
     ),
     relations={**_one("customer", "customer"), **_many("comments", "comment", "ticket")},
 )
-SPECS = {spec.name: spec for spec in (PERSON, INVOICE, CUSTOMER, REACTION, COMMENT, TICKET)}
+SPECS = {spec.name: spec for spec in (PERSON, INVOICE, CUSTOMER, FLAG, REACTION, COMMENT, TICKET)}
 
 
 def paths(*types: FieldType, entity: str = "ticket") -> list[tuple[str, ...]]:

@@ -104,6 +104,7 @@ def _leaves(entity: str) -> st.SearchStrategy[Predicate]:
             )
         ),
         st.builds(Membership, text, lists),
+        st.builds(Membership, _CONSTANTS[FieldType.TEXT].map(Constant), lists),
         st.builds(Overlap, lists, lists),
         st.builds(TextTest, st.sampled_from(get_args(TextOperator)), text, text),
         st.builds(IsMissing, st.sampled_from(list(_CONSTANTS)).flatmap(terms)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from index.predicate import (
@@ -23,6 +24,7 @@ from tests.index.predicate.hostile import NOW, TICKETS, HostileRows
 EXAMPLES = int(os.environ.get("REMIT_PROPERTY_EXAMPLES", "200"))
 
 
+@pytest.mark.timeout(180 + EXAMPLES)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -1,0 +1,71 @@
+"""The policy desk as commands come to it: the operator, or in the name of a user."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import ProgrammingError
+
+from access_policies.changes import described
+from access_policies.policies import PolicySet
+from api.cli.screen import log_to_stderr
+from api.policy_desk import Editor, Examiner, PolicyDesk
+from api.services import Services, open_database, open_services
+from api.settings import Settings
+from index.errors import ConfigurationError
+
+_NO_TABLE = "42P01"  # Postgres: undefined_table
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A place at the desk, with who sits there."""
+
+    desk: PolicyDesk
+    editor: Editor
+    services: Services
+
+    @property
+    def examiner(self) -> Examiner:
+        return self.services.examiner
+
+    def words(self, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+        """What turns the documents `old` into `new`, a sentence each. Raises PolicyError when the
+        new ones cannot be read."""
+        after = self.examiner.read(new, self.desk.tenant).policies
+        try:
+            before = self.examiner.read(old, self.desk.tenant).policies
+        except ConfigurationError:  # nobody sees anything by them either
+            before = PolicySet({})
+        return described(before, after) or ["Nothing that a policy says is changed."]
+
+
+@contextmanager
+def open_desk(settings: Settings, user: str | None) -> Iterator[Seat]:
+    """The tenant's desk, for a user of the directory or, without one, for the operator."""
+    log_to_stderr()
+    with open_database(settings) as database:
+        services = open_services(settings, database, serving=False)
+        desk = services.policy_desk(settings.tenant)
+        try:
+            yield Seat(desk, desk.editor(user, _operator()), services)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _NO_TABLE:
+                raise
+            raise ConfigurationError(
+                "The database has no policies yet: run `remit migrate` first."
+            ) from None
+        finally:
+            asyncio.run(services.close())
+
+
+def _operator() -> str:
+    """Who works at this machine, as it knows them."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # as in a container without that user
+        return "an operator"
