@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from access_policies.explain import Explanation, RuleTrace, explain
-from access_policies.in_force import Candidate, InForce, PoliciesInForce, UnusablePolicies
-from access_policies.language import parse
-from access_policies.masks import HIDDEN, Mask, MaskKind
-from access_policies.policies import MaskRule, Policy, PolicySet, Rule, Side
-from access_policies.policy_files import (
+from access_policies.documents.policy_files import (
     PolicyError,
     load_policies,
     read_directory,
     read_policies,
 )
+from access_policies.explain import Explanation, RuleTrace, explain
+from access_policies.language.parser import parse
+from access_policies.language.rule_text import RuleError
+from access_policies.masks import HIDDEN, Mask, MaskKind
+from access_policies.policies import MaskRule, Policy, PolicySet, Rule, Side
 from access_policies.principal import Principal
-from access_policies.rule_text import RuleError
 from access_policies.snapshot import Snapshot
+from access_policies.versions.in_force import Candidate, InForce, PoliciesInForce, UnusablePolicies
 from access_policies.visibility import FieldMask, Visibility
 
 __all__ = [

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from access_policies.language.wording import shown, written
 from access_policies.masks import Mask, MaskKind
 from access_policies.policies import MaskRule, Policy, Rule, sides_in_force
 from access_policies.principal import Principal
 from access_policies.snapshot import Snapshot
-from access_policies.wording import shown, written
 from index.predicate import (
     And,
     Caller,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from anyio import to_thread
 
-from access_policies.shadow_runs import Difference, record
+from access_policies.versions.shadow_runs import Difference, record
 from index.database import Database
 
 

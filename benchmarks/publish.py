@@ -23,7 +23,7 @@ import httpx
 import orjson
 from sqlalchemy import text
 
-from access_policies.versions import draft, put_in_force
+from access_policies.versions.store import draft, put_in_force
 from api.auth import Tokens
 from api.directory import Directory, save_directory
 from benchmarks import desk

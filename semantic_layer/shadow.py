@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access_policies import Candidate
-from access_policies.shadow_runs import Change, Difference
+from access_policies.versions.shadow_runs import Change, Difference
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import InvalidRequest, NotPermitted

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from access_policies.language.wording import shown
 from access_policies.masks import Mask, MaskKind
 from access_policies.principal import Principal
-from access_policies.wording import shown
 from index.errors import ConfigurationError
 from index.predicate import Row
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import ProgrammingError
 
-from access_policies.changes import described
 from access_policies.policies import PolicySet
+from access_policies.versions.changes import described
 from api.cli.screen import log_to_stderr
 from api.policy_desk import Editor, Examiner, PolicyDesk
 from api.services import Services, open_database, open_services

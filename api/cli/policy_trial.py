@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from access_policies.shadow_runs import SeenDifference, ShadowRun
+from access_policies.versions.shadow_runs import SeenDifference, ShadowRun
 from api.cli.policy_desk import open_desk
 from api.cli.policy_screen import remark, tell
 from api.settings import Settings

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from access_policies.history import Event
+from access_policies.versions.history import Event
 from api.cli.policy_desk import open_desk
 from api.cli.policy_screen import printable, remark, tell
 from api.cli.screen import output

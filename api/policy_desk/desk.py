@@ -12,14 +12,14 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from access_policies import Principal
-from access_policies.changes import changed_entities
-from access_policies.history import NOTHING, Event, EventKind, Step, history, note, words
-from access_policies.owners import Action, Owners, subjects_of_change
+from access_policies.ownership.owners import Action, Owners, subjects_of_change
 from access_policies.policies import PolicySet
-from access_policies.policy_tests import Report
-from access_policies.shadow_runs import SeenDifference, ShadowRun, running, start, stop
-from access_policies.shadow_runs import differences as seen_differences
-from access_policies.versions import (
+from access_policies.testing.policy_tests import Report
+from access_policies.versions.changes import changed_entities
+from access_policies.versions.history import NOTHING, Event, EventKind, Step, history, note, words
+from access_policies.versions.shadow_runs import SeenDifference, ShadowRun, running, start, stop
+from access_policies.versions.shadow_runs import differences as seen_differences
+from access_policies.versions.store import (
     ListedVersion,
     Version,
     find,
@@ -28,7 +28,7 @@ from access_policies.versions import (
     listed,
     put_in_force,
 )
-from access_policies.versions import draft as store_draft
+from access_policies.versions.store import draft as store_draft
 from api.directory import listed as people_listed
 from api.policy_desk.editor import Editor
 from api.policy_desk.examiner import Change, Check, Examiner, Found

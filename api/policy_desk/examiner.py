@@ -14,13 +14,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from access_policies import PoliciesInForce, PolicySet, Principal, Snapshot
-from access_policies.changes import changed_entities, described
-from access_policies.expectations import Case, read_tests
-from access_policies.owners import Owners
-from access_policies.owners_file import read_owners
-from access_policies.policy_tests import Report, run_tests
+from access_policies.ownership.owners import Owners
+from access_policies.ownership.owners_file import read_owners
 from access_policies.proof import Finding, available, findings, narrows
-from access_policies.versions import hash_of
+from access_policies.testing.expectations import Case, read_tests
+from access_policies.testing.policy_tests import Report, run_tests
+from access_policies.versions.changes import changed_entities, described
+from access_policies.versions.store import hash_of
 from api.directory import listed as people_listed
 from index.database import QUERY_ROLE, Database
 from index.entity_tables import EntityTables

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import strawberry
 
-from access_policies.policy_tests import Report
+from access_policies.testing.policy_tests import Report
 from api.policy_desk import Change
 from index.errors import InvalidRequest
 from semantic_layer import impact

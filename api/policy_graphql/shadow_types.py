@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from access_policies.shadow_runs import SeenDifference, ShadowRun
+from access_policies.versions.shadow_runs import SeenDifference, ShadowRun
 
 
 @strawberry.type(description="A version that is evaluated beside the one in force.")

@@ -8,8 +8,8 @@ from datetime import datetime
 import strawberry
 from strawberry.scalars import JSON
 
-from access_policies.history import Event
-from access_policies.versions import ListedVersion, State, Version
+from access_policies.versions.history import Event
+from access_policies.versions.store import ListedVersion, State, Version
 from api.policy_desk import Check
 from index.errors import InvalidRequest
 

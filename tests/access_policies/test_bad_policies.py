@@ -10,7 +10,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
-from access_policies import PoliciesInForce, PolicyError, Principal, read_policies, versions
+from access_policies import PoliciesInForce, PolicyError, Principal, read_policies
+from access_policies.versions import store as versions
 from index.database import Database
 from index.tables import tenant
 from tests.access_policies.strategies import CALLERS, SPECS

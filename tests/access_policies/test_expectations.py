@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from access_policies import PolicyError
-from access_policies.expectations import MOST_CASES, NOW, Case, read_tests
+from access_policies.testing.expectations import MOST_CASES, NOW, Case, read_tests
 from semantic_layer import load_model
 
 MODEL = load_model()

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from access_policies import PolicyError, Principal
-from access_policies.owners import Action, Grant, Owners
-from access_policies.owners_file import read_owners
+from access_policies.ownership.owners import Action, Grant, Owners
+from access_policies.ownership.owners_file import read_owners
 from index.predicate import Caller, Comparison, Constant
 from index.specs import FieldType
 from tests.access_policies.strategies import SPECS

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from access_policies import Snapshot, load_policies, read_policies
-from access_policies.expectations import read_tests
-from access_policies.policy_tests import MOST_SHOWN, Report, run_tests
+from access_policies.testing.expectations import read_tests
+from access_policies.testing.policy_tests import MOST_SHOWN, Report, run_tests
 from semantic_layer import load_model
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo" / "policies"

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from access_policies import history, versions
-from access_policies.history import EventKind
-from access_policies.versions import State
+from access_policies.versions import history
+from access_policies.versions import store as versions
+from access_policies.versions.history import EventKind
+from access_policies.versions.store import State
 from index.database import Database
 from index.errors import InvalidRequest
 from index.tables import policy_shadow, tenant

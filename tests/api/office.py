@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from access_policies import versions
-from access_policies.history import Event
+from access_policies.versions import store as versions
+from access_policies.versions.history import Event
 from api.directory import Directory, save_directory
 from api.policy_desk import Editor, PolicyDesk
 from api.services import Services, open_services

@@ -17,8 +17,9 @@ import pytest
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
-from access_policies import PolicyError, versions
-from access_policies.shadow_runs import Difference, record
+from access_policies import PolicyError
+from access_policies.versions import store as versions
+from access_policies.versions.shadow_runs import Difference, record
 from api.cli.commands import app
 from api.cli.policy_folder import ORIGIN_FILE
 from index.database import Database

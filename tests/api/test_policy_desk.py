@@ -12,9 +12,10 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from access_policies import PolicyError, versions
-from access_policies.history import note
-from access_policies.versions import State
+from access_policies import PolicyError
+from access_policies.versions import store as versions
+from access_policies.versions.history import note
+from access_policies.versions.store import State
 from api.policy_desk import Editor, PolicyDesk
 from api.services import Services
 from index.errors import (

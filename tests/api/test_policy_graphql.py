@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from access_policies.versions import draft, put_in_force
+from access_policies.versions.store import draft, put_in_force
 from tests.api.site import EXAMPLES, TENANT, Site
 
 POLICY = (EXAMPLES / "policies" / "ticket.yaml").read_text()

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from access_policies import versions
-from access_policies.history import NOTHING
-from access_policies.shadow_runs import Difference, record
+from access_policies.versions import store as versions
+from access_policies.versions.history import NOTHING
+from access_policies.versions.shadow_runs import Difference, record
 from api.policy_desk import Editor, PolicyDesk
 from api.services import Services
 from index.errors import InvalidRequest, NotPermitted

@@ -305,14 +305,7 @@ class Offered:
         return " ".join(parts)
 
     def _fresh(self, root: GraphQLField) -> str:
-        """The lists directly below a row, to be read live.
-
-        Not where accounts are hidden: that a system holds one of a customer shows when this system
-        does not answer (docs/leaks.md).
-        """
-        members = {entity.resolved_from for entity in self.model.entities.values()}
-        if any(isinstance(w, WithheldRows) and w.entity in members for w in self.withheld):
-            return ""
+        """The lists directly below a row, to be read live."""
         kind = get_named_type(root.type)
         assert isinstance(kind, GraphQLObjectType)
         return " ".join(
@@ -320,6 +313,15 @@ class Offered:
             for member, field in kind.fields.items()
             if "maxAge" in field.args
         )
+
+    def _live(self, entity: str) -> bool:
+        """Whether to have rows of the entity read live, which fails here.
+
+        Not customers while accounts are hidden: that a system holds an account of one shows when
+        this system does not answer (docs/leaks.md).
+        """
+        members = self.model[entity].resolved_from
+        return not any(isinstance(w, WithheldRows) and w.entity == members for w in self.withheld)
 
     def _enum(self, name: str) -> list[str]:
         kind = self.schema.type_map.get(name)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from access_policies import Candidate, Principal, Snapshot
-from access_policies.shadow_runs import Difference
+from access_policies.versions.shadow_runs import Difference
 from semantic_layer import Context, Reader, Shadow
 from tests.semantic_layer.test_confirm import counted
 from tests.semantic_layer.world import (

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 
 import yaml
 
-from access_policies.plain_yaml import NotPlainYaml, compose
-from access_policies.spelling import look_alike, nearest, shortened
+from access_policies.documents.plain_yaml import NotPlainYaml, compose
+from access_policies.language.spelling import look_alike, nearest, shortened
 
 _MOST_COMPARED = 500  # names among which a similar one is looked for
 _MOST_LISTED = 30

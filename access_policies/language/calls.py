@@ -6,8 +6,8 @@ import ast
 from collections.abc import Mapping
 from typing import get_args
 
-from access_policies.kinds import FAMILIES, A
-from access_policies.operands import (
+from access_policies.language.kinds import FAMILIES, A
+from access_policies.language.operands import (
     CONDITIONS,
     Literal,
     LiteralList,
@@ -15,7 +15,7 @@ from access_policies.operands import (
     OperandReader,
     instead_of,
 )
-from access_policies.scope import Named
+from access_policies.language.scope import Named
 from index.predicate import Comparison, Constant, Overlap, Predicate, Term, TextOperator, TextTest
 from index.specs import FieldType
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from access_policies.kinds import A
-from access_policies.rule_text import RuleError, column_of
-from access_policies.scope import Named, Scope, UnknownNameError
-from access_policies.spelling import nearest, shortened
+from access_policies.language.kinds import A
+from access_policies.language.rule_text import RuleError, column_of
+from access_policies.language.scope import Named, Scope, UnknownNameError
+from access_policies.language.spelling import nearest, shortened
 from index.predicate import InvalidValue, Now, Value, coerce
 from index.specs import FieldType
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from access_policies.coverage import RuleCoverage, measure
-from access_policies.expectations import Access, Case
 from access_policies.explain import Explanation, explain
 from access_policies.snapshot import Snapshot
+from access_policies.testing.coverage import RuleCoverage, measure
+from access_policies.testing.expectations import Access, Case
 
 MOST_SHOWN = 100
 """Failures that a report spells out; of more than these it says only how many there are."""

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 import yaml
 
-from access_policies.document import Document
+from access_policies.documents.document import Document
+from access_policies.documents.policy_files import PolicyError, read_policies
 from access_policies.enforcer import CasbinEnforcer
 from access_policies.policies import MaskRule, Rule
-from access_policies.policy_files import PolicyError, read_policies
 from access_policies.principal import Principal
 from index.predicate import Caller, Predicate, callers, evaluator
 from index.specs import CallerAttributes, EntitySpecs

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from access_policies.expectations import Case
 from access_policies.policies import MaskRule, Policy, Rule, sides_in_force
+from access_policies.testing.expectations import Case
 from index.predicate import Truth, evaluator
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from access_policies.calls import read_call
-from access_policies.kinds import FAMILIES, NO_MONEY, ORDERED, A
-from access_policies.operands import (
+from access_policies.language.calls import read_call
+from access_policies.language.kinds import FAMILIES, NO_MONEY, ORDERED, A
+from access_policies.language.operands import (
     MOMENTS,
     Literal,
     LiteralList,
@@ -24,8 +24,8 @@ from access_policies.operands import (
     OperandReader,
     not_allowed,
 )
-from access_policies.rule_text import read
-from access_policies.scope import Named, Scope
+from access_policies.language.rule_text import read
+from access_policies.language.scope import Named, Scope
 from index.predicate import (
     And,
     AnyRow,

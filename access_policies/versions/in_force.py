@@ -17,11 +17,11 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from access_policies.documents.policy_files import PolicyError, read_policies
 from access_policies.masks import MaskKind
 from access_policies.policies import PolicySet
-from access_policies.policy_files import PolicyError, read_policies
 from access_policies.snapshot import Snapshot
-from access_policies.versions import documents_of
+from access_policies.versions.store import documents_of
 from index.errors import ConfigurationError, Unavailable
 from index.specs import CallerAttributes, EntitySpecs
 from index.tables import policy_in_force, policy_shadow

@@ -15,14 +15,14 @@ from typing import get_args
 
 import yaml
 
-from access_policies.document import Document
-from access_policies.kinds import A
-from access_policies.language import parse
+from access_policies.documents.document import Document
+from access_policies.language.kinds import A
+from access_policies.language.parser import parse
+from access_policies.language.rule_text import RuleError, invisible
+from access_policies.language.scope import CALLER_ROOTS
+from access_policies.language.spelling import nearest
 from access_policies.masks import Mask, MaskKind, kinds_of, width_problem
 from access_policies.policies import Effect, MaskRule, Policy, PolicySet, Rule, Side
-from access_policies.rule_text import RuleError, invisible
-from access_policies.scope import CALLER_ROOTS
-from access_policies.spelling import nearest
 from index.errors import ConfigurationError
 from index.predicate import Predicate
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs

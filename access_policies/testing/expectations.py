@@ -13,11 +13,11 @@ from itertools import product
 
 import yaml
 
-from access_policies.document import ID_RULE, Document, is_id
+from access_policies.documents.document import ID_RULE, Document, is_id
+from access_policies.documents.policy_files import PolicyError
 from access_policies.masks import Mask, MaskKind, kinds_of, width_problem
-from access_policies.policy_files import PolicyError
 from access_policies.principal import Principal
-from access_policies.samples import SampleReader
+from access_policies.testing.samples import SampleReader
 from index.predicate import InvalidValue, Row, coerce
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs, FieldType
 

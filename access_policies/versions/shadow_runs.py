@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from access_policies.history import note, require, words
+from access_policies.versions.history import note, require, words
 from index.errors import InvalidRequest
 from index.tables import policy_shadow, policy_shadow_difference
 

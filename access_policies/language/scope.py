@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from access_policies.spelling import nearest
+from access_policies.language.spelling import nearest
 from index.predicate import Attribute, Caller, Now, Term
 from index.specs import (
     CallerAttributes,

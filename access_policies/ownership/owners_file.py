@@ -19,13 +19,13 @@ from typing import get_args
 
 import yaml
 
-from access_policies.document import Document
-from access_policies.language import parse
-from access_policies.owners import Grant, Grantable, Owners
-from access_policies.policy_files import PolicyError
-from access_policies.rule_text import RuleError, column_of, read
-from access_policies.scope import CALLER_ROOTS
-from access_policies.spelling import nearest
+from access_policies.documents.document import Document
+from access_policies.documents.policy_files import PolicyError
+from access_policies.language.parser import parse
+from access_policies.language.rule_text import RuleError, column_of, read
+from access_policies.language.scope import CALLER_ROOTS
+from access_policies.language.spelling import nearest
+from access_policies.ownership.owners import Grant, Grantable, Owners
 from index.predicate import Predicate, callers
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs
 

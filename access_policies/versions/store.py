@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Label, RowMapping, Select, Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from access_policies.history import (
+from access_policies.versions.history import (
     NOTHING,
     Move,
     UnknownVersion,

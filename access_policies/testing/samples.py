@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import yaml
 
-from access_policies.document import Document
+from access_policies.documents.document import Document
 from access_policies.principal import Principal
 from index.predicate import InvalidValue, Row, Value, coerce
 from index.specs import CallerAttributes, EntitySpec, EntitySpecs, FieldSpec, FieldType

@@ -1,0 +1,1 @@
+"""Tests that stand beside policies: people, rows and who gets what."""
