@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from access_policies.versions.history import note, require, words
+from access_policies.versions.history import NOTHING, note, require, words
 from index.errors import InvalidRequest
 from index.tables import policy_shadow, policy_shadow_difference
 
@@ -55,7 +55,14 @@ class SeenDifference:
 
 
 def start(
-    connection: Connection, tenant: str, number: int, *, actor: str, reason: str, hours: float
+    connection: Connection,
+    tenant: str,
+    number: int,
+    *,
+    actor: str,
+    reason: str,
+    hours: float,
+    evidence: Mapping[str, object] = NOTHING,
 ) -> ShadowRun:
     """Put the version on trial for so many hours, in place of one that may be.
 
@@ -85,13 +92,20 @@ def start(
     connection.execute(
         delete(policy_shadow_difference).where(mine.tenant_id == tenant, mine.version == number)
     )
-    note(connection, tenant, number, "shadowed", actor=actor, reason=reason)
+    note(connection, tenant, number, "shadowed", actor=actor, reason=reason, evidence=evidence)
     run = running(connection, tenant)
     assert run is not None  # noqa: S101
     return run
 
 
-def stop(connection: Connection, tenant: str, *, actor: str, reason: str) -> int | None:
+def stop(
+    connection: Connection,
+    tenant: str,
+    *,
+    actor: str,
+    reason: str,
+    evidence: Mapping[str, object] = NOTHING,
+) -> int | None:
     """End the trial; its version, or None when there is none."""
     ended: int | None = connection.execute(
         delete(policy_shadow)
@@ -99,7 +113,15 @@ def stop(connection: Connection, tenant: str, *, actor: str, reason: str) -> int
         .returning(policy_shadow.c.version)
     ).scalar_one_or_none()
     if ended is not None:
-        note(connection, tenant, ended, "shadow_ended", actor=actor, reason=reason)
+        note(
+            connection,
+            tenant,
+            ended,
+            "shadow_ended",
+            actor=actor,
+            reason=reason,
+            evidence=evidence,
+        )
     return ended
 
 

@@ -35,6 +35,7 @@ from index.tables import tenant as tenants
 
 MAX_DOCUMENTS = 200
 MAX_DOCUMENT_BYTES = 200_000
+MAX_BYTES = 2_000_000  # of all documents together: reading YAML takes its time
 _DOCUMENT_NAME = re.compile(r"[A-Za-z0-9._-]+\.yaml")
 _NAME_LENGTH = 200
 
@@ -258,6 +259,7 @@ def _check_documents(documents: Mapping[str, str]) -> None:
         raise InvalidRequest(
             f"{len(documents)} documents are too many: at most {MAX_DOCUMENTS} make a version."
         )
+    total = 0
     for name, text in documents.items():
         if not _DOCUMENT_NAME.fullmatch(name) or len(name) > _NAME_LENGTH:
             raise InvalidRequest(
@@ -273,3 +275,9 @@ def _check_documents(documents: Mapping[str, str]) -> None:
                 f"{name} has {size:,} bytes, and at most {MAX_DOCUMENT_BYTES:,} can be stored;"
                 " say less in one document."
             )
+        total += size
+    if total > MAX_BYTES:
+        raise InvalidRequest(
+            f"The documents have {total:,} bytes together, and at most {MAX_BYTES:,} make a version;"
+            " say less."
+        )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.policy_commands import policies
+from api.cli.policy.commands import policies
 from api.cli.user_commands import users
 from api.settings import load_settings
 

@@ -8,7 +8,7 @@ import sys
 from rich.markup import escape
 
 from api.cli.commands import app
-from api.cli.screen import errors
+from api.cli.screen import errors, printable
 from index.errors import RemitError
 
 
@@ -22,5 +22,6 @@ def run() -> None:
     try:
         app()
     except RemitError as error:
-        errors.print(f"[red]remit:[/] {escape(str(error))}")
+        # What others wrote, such as a name in a file, must not steer the terminal.
+        errors.print(f"[red]remit:[/] {escape(printable(str(error)))}")
         sys.exit(1)

@@ -11,6 +11,17 @@ output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """The text with everything that has no look of its own written out, as in `\\x1b`, but for line
+    breaks and tabs."""
+    return "".join(
+        letter
+        if letter.isprintable() or letter in "\n\t"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
 def log_to_stderr(*, requests: bool = False) -> None:
     """Log what went wrong, and with `requests` a line for each one served.
 

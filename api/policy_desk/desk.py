@@ -281,7 +281,13 @@ class PolicyDesk:
         self._examiner.read(version.documents, self.tenant)
         with self._database.writing() as connection:
             return start(
-                connection, self.tenant, number, actor=editor.name, reason=reason, hours=hours
+                connection,
+                self.tenant,
+                number,
+                actor=editor.name,
+                reason=reason,
+                hours=hours,
+                evidence={"via": editor.via},
             )
 
     def stop_shadow(self, editor: Editor, reason: str) -> int | None:
@@ -296,7 +302,13 @@ class PolicyDesk:
         _, new = self._documents(run.version)
         self._require_all(editor, "publish", old, new)
         with self._database.writing() as connection:
-            return stop(connection, self.tenant, actor=editor.name, reason=reason)
+            return stop(
+                connection,
+                self.tenant,
+                actor=editor.name,
+                reason=reason,
+                evidence={"via": editor.via},
+            )
 
     def shadow(self, editor: Editor) -> ShadowRun | None:
         """The trial under way. Needs some right on some policy."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -31,6 +32,7 @@ from semantic_layer.impact import Preview
 from semantic_layer.preview import Progress, preview
 
 _PREVIEW_SECONDS = 600
+_KEPT = 16  # versions that are read once
 _AGENT = Caller("agent", "name")
 _USER = Caller("user", "name")
 _PURPOSE = Caller("purpose")
@@ -129,6 +131,7 @@ class Examiner:
         self._tables = tables
         self._policies = policies
         self._counting = threading.Lock()
+        self._read = lru_cache(maxsize=_KEPT)(self._read_anew)
 
     @property
     def starting(self) -> Mapping[str, str]:
@@ -141,7 +144,11 @@ class Examiner:
         return self._model
 
     def read(self, documents: Mapping[str, str], tenant: str) -> Found:
-        """What the documents hold."""
+        """What the documents hold; kept, since each step of a change reads the same ones again."""
+        return self._read(tuple(sorted(documents.items())), tenant)
+
+    def _read_anew(self, items: tuple[tuple[str, str], ...], tenant: str) -> Found:
+        documents = dict(items)
         specs, declared = self._model.specs, self._model.callers
         snapshot = self._policies.snapshot(documents, tenant)
         return Found(

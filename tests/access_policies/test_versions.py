@@ -125,6 +125,7 @@ LONG = "x" * versions.MAX_DOCUMENT_BYTES
         ({"a.yaml": LONG + "x"}, "a.yaml has 200,001 bytes"),
         ({"a.yaml": LONG[1:] + "ü"}, "a.yaml has 200,001 bytes"),
         ({f"{n}.yaml": "" for n in range(201)}, "201 documents are too many"),
+        ({f"{n}.yaml": LONG for n in range(11)}, "2,200,000 bytes together"),
         # What Postgres cannot hold.
         ({"a.yaml": "rules: \0"}, "a.yaml cannot be stored: text cannot hold the character NUL"),
         ({"a.yaml": "rules: \ud800"}, "a.yaml cannot be stored: text cannot hold half"),

@@ -21,7 +21,7 @@ from access_policies import PolicyError
 from access_policies.versions import store as versions
 from access_policies.versions.shadow_runs import Difference, record
 from api.cli.commands import app
-from api.cli.policy_folder import ORIGIN_FILE
+from api.cli.policy.folder import ORIGIN_FILE
 from index.database import Database
 from index.errors import (
     ConfigurationError,
@@ -31,7 +31,7 @@ from index.errors import (
     Unavailable,
 )
 from tests.api.office import POLICIES
-from tests.api.processes import PATIENCE, environment, remit
+from tests.api.processes import PATIENCE, environment, remit, run
 from tests.api.site import EXAMPLES, KEY
 from tests.conftest import fresh_database
 
@@ -286,13 +286,13 @@ def test_nothing_that_others_wrote_steers_the_terminal(begun: Terminal) -> None:
             *(("history", "--json"), ("diff", "2"), ("preview", "2"), ("check", "--version", "2")),
         )
     ]
-    with pytest.raises(RemitError) as refused:
-        begun.policy("push", "/nowhere\x1b[31m", "--reason", "x")
-    for text in (*shown, str(refused.value)):
+    command = remit("policy", "check", "/nowhere\x1b[31m")
+    _, _, refused = run(command, environment(**begun.variables), begun.folder)
+    for text in (*shown, refused):
         assert all(letter.isprintable() or letter in "\n\t" for letter in text)
     assert "\\x1b[31mred\\x9b1m \\u202e [bold]not[/bold]" in shown[0]
     assert "# \\u202e \\u2066 [red]" in shown[2]
-    assert "/nowhere\\x1b[31m" in str(refused.value)
+    assert "/nowhere\\x1b[31m" in refused
 
 
 def test_files_are_checked_without_a_database(tmp_path: Path) -> None:

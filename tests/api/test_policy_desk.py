@@ -547,8 +547,8 @@ def test_the_history_has_who_did_what_why_by_what_way_and_what_was_found(begun: 
         ("approved", "lena", "looks right", typed),
         ("published", "maya", "as agreed", typed),
         ("rolled_back", "sam", "not so fast", typed),
-        ("shadowed", "maya", "to see", None),
-        ("shadow_ended", "root", "seen", None),
+        ("shadowed", "maya", "to see", typed),
+        ("shadow_ended", "root", "seen", typed),
     ]
     found = {event.kind: event.evidence for event in events}
     change = found["previewed"]

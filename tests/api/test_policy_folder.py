@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.cli.policy_folder import ORIGIN_FILE, PolicyFolder
+from api.cli.policy.folder import ORIGIN_FILE, PolicyFolder
 from index.errors import ConfigurationError, InvalidRequest
 
 OLD = {"a.yaml": "1\n", "b.yaml": "1\n"}

@@ -164,10 +164,10 @@ class Offered:
             if root is None:
                 continue
             row = " ".join(self._leaves(type_name(self.model[entity])))
+            live, below = (", maxAge: 0", self._fresh(root)) if self._live(entity) else ("", "")
             for at in (0, 4, ROWS):
                 yield graphql(
-                    f"query($id: ID!) {{ {camel(entity)}(id: $id, maxAge: 0) {{ {row}"
-                    f" {self._fresh(root)} }} }}",
+                    f"query($id: ID!) {{ {camel(entity)}(id: $id{live}) {{ {row} {below} }} }}",
                     entity,
                     id=str(row_id(entity, at)),
                 )

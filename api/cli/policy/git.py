@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from api.cli.policy_desk import open_desk
-from api.cli.policy_folder import Filled, PolicyFolder
-from api.cli.policy_screen import tell
+from api.cli.policy.folder import Filled, PolicyFolder
+from api.cli.policy.screen import tell
+from api.cli.policy.seat import open_desk
 from api.settings import Settings
 from index.errors import ConfigurationError, InvalidRequest
 

@@ -12,19 +12,8 @@ from contextlib import contextmanager
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.screen import errors, output
+from api.cli.screen import errors, output, printable
 from index.errors import InvalidRequest
-
-
-def printable(text: str) -> str:
-    """The text with everything that has no look of its own written out, as in `\\x1b`, but for line
-    breaks and tabs."""
-    return "".join(
-        letter
-        if letter.isprintable() or letter in "\n\t"
-        else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
 
 
 def tell(lines: Iterable[str]) -> None:

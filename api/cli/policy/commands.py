@@ -1,32 +1,15 @@
-"""What can be typed after `remit policy`. What it does stands in `api.cli.policy_*`."""
+"""What can be typed after `remit policy`. What it does stands in `api.cli.policy`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from api.settings import load_settings
-from index.errors import RemitError
-
-
-class _Legible(TyperGroup):
-    """Errors repeat what others wrote, which is not to steer the terminal either."""
-
-    def invoke(self, ctx: Any) -> Any:
-        from api.cli.policy_screen import printable
-
-        try:
-            return super().invoke(ctx)
-        except RemitError as error:
-            error.args = (printable(str(error)),)
-            raise
-
 
 policies = typer.Typer(
-    cls=_Legible,
     help="Policies: what is in force, what would change, and the way from a draft to there.",
     no_args_is_help=True,
 )
@@ -55,7 +38,7 @@ Limit = Annotated[int, typer.Option(min=1, help="How many at most, the newest fi
 @policies.command("list")
 def list_(tenant: Tenant = None, user: User = None, limit: Limit = 20) -> None:
     """Print the versions: number, state, author, when and why."""
-    from api.cli.policy_versions import run_list
+    from api.cli.policy.versions import run_list
 
     run_list(load_settings(tenant=tenant), user, limit)
 
@@ -70,7 +53,7 @@ def show(
     user: User = None,
 ) -> None:
     """Print the documents of a version."""
-    from api.cli.policy_versions import run_show
+    from api.cli.policy.versions import run_show
 
     run_show(load_settings(tenant=tenant), user, number, name)
 
@@ -84,7 +67,7 @@ def history(
     user: User = None,
 ) -> None:
     """Print who did what, when, why and by what way, of one version or of all."""
-    from api.cli.policy_versions import run_history
+    from api.cli.policy.versions import run_history
 
     run_history(load_settings(tenant=tenant), user, number, limit, as_json=json)
 
@@ -94,7 +77,7 @@ def check(
     folder: Folder = None, version: Version = None, tenant: Tenant = None, user: User = None
 ) -> None:
     """Say all that is wrong with documents, or odd in them; nothing is put in force."""
-    from api.cli.policy import run_check
+    from api.cli.policy.check import run_check
 
     _either(folder, version)
     run_check(load_settings(policies=folder, tenant=tenant), version, user)
@@ -105,7 +88,7 @@ def run_tests(
     folder: Folder = None, version: Version = None, tenant: Tenant = None, user: User = None
 ) -> None:
     """Run the tests that stand beside the policies, and say which rules none of them tries."""
-    from api.cli.policy import run_tests_of
+    from api.cli.policy.check import run_tests_of
 
     _either(folder, version)
     if not run_tests_of(load_settings(policies=folder, tenant=tenant), version, user):
@@ -115,7 +98,7 @@ def run_tests(
 @policies.command()
 def diff(number: Number, tenant: Tenant = None, user: User = None) -> None:
     """Print what a version changes: in its documents, in words, and for whom."""
-    from api.cli.policy_changes import run_diff
+    from api.cli.policy.changes import run_diff
 
     run_diff(load_settings(tenant=tenant), number, user)
 
@@ -123,7 +106,7 @@ def diff(number: Number, tenant: Tenant = None, user: User = None) -> None:
 @policies.command()
 def preview(number: Number, tenant: Tenant = None, user: User = None) -> None:
     """Count who would gain and lose what if a version were in force."""
-    from api.cli.policy_changes import run_preview
+    from api.cli.policy.changes import run_preview
 
     run_preview(load_settings(tenant=tenant), number, user)
 
@@ -131,7 +114,7 @@ def preview(number: Number, tenant: Tenant = None, user: User = None) -> None:
 @policies.command()
 def approve(number: Number, reason: Reason, tenant: Tenant = None, user: User = None) -> None:
     """Agree to a version as its second person, who is named with --as."""
-    from api.cli.policy_changes import run_approve
+    from api.cli.policy.changes import run_approve
 
     run_approve(load_settings(tenant=tenant), number, user, reason)
 
@@ -141,7 +124,7 @@ def publish(
     number: Number, reason: Reason, yes: Yes = False, tenant: Tenant = None, user: User = None
 ) -> None:
     """Count anew what a version changes, ask, and put it in force."""
-    from api.cli.policy_changes import run_publish
+    from api.cli.policy.changes import run_publish
 
     if not run_publish(load_settings(tenant=tenant), number, user, reason, yes=yes):
         raise typer.Exit(1)
@@ -150,7 +133,7 @@ def publish(
 @policies.command()
 def rollback(reason: Reason, yes: Yes = False, tenant: Tenant = None, user: User = None) -> None:
     """Put back the version that the one in force was made from."""
-    from api.cli.policy_changes import run_rollback
+    from api.cli.policy.changes import run_rollback
 
     if not run_rollback(load_settings(tenant=tenant), user, reason, yes=yes):
         raise typer.Exit(1)
@@ -169,7 +152,7 @@ def explain(
     user: User = None,
 ) -> None:
     """Say which rules decide whether somebody sees a row, and what would have to differ."""
-    from api.cli.policy_explain import run_explain
+    from api.cli.policy.explain import run_explain
 
     settings = load_settings(tenant=tenant)
     run_explain(settings, entity, id, user=of, agent=agent, purpose=purpose, asker=user)
@@ -186,7 +169,7 @@ def pull(
     user: User = None,
 ) -> None:
     """Write the documents of a version into a folder."""
-    from api.cli.policy_git import run_pull
+    from api.cli.policy.git import run_pull
 
     run_pull(load_settings(tenant=tenant), folder, version, user, force=force)
 
@@ -199,7 +182,7 @@ def push(
     user: User = None,
 ) -> None:
     """Draft what a folder holds as a new version; nothing is put in force."""
-    from api.cli.policy_git import run_push
+    from api.cli.policy.git import run_push
 
     run_push(load_settings(tenant=tenant), folder, user, reason)
 
@@ -213,7 +196,7 @@ def start(
     user: User = None,
 ) -> None:
     """Compare each read with what a version would have shown."""
-    from api.cli.policy_trial import run_start
+    from api.cli.policy.trial import run_start
 
     run_start(load_settings(tenant=tenant), number, user, reason, hours)
 
@@ -221,7 +204,7 @@ def start(
 @shadow.command()
 def stop(reason: Reason, tenant: Tenant = None, user: User = None) -> None:
     """End the trial under way."""
-    from api.cli.policy_trial import run_stop
+    from api.cli.policy.trial import run_stop
 
     run_stop(load_settings(tenant=tenant), user, reason)
 
@@ -234,7 +217,7 @@ def show_trial(
     user: User = None,
 ) -> None:
     """Print the trial under way, and what reads would have shown otherwise."""
-    from api.cli.policy_trial import run_show
+    from api.cli.policy.trial import run_show
 
     run_show(load_settings(tenant=tenant), number, user, limit)
 

@@ -1,0 +1,1 @@
+"""`remit policy`: the options, and what each command does."""
