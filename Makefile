@@ -16,8 +16,8 @@ demo: $(READY) ## a sample company, three systems, three users; Ctrl-C stops it
 serve: $(READY) ## the service over your own data (see docs/quickstart.md)
 	@$(BIN)/remit serve $(ARGS)
 
-test: $(READY) ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## all tests, on two cores
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## format, lint, types, rooms, migrations
 	@$(BIN)/ruff format --check .

@@ -89,7 +89,7 @@ def test_everything_comes_from_the_wheel(bin: Path, tmp_path: Path) -> None:
 
 def test_the_command_knows_its_commands(bin: Path, tmp_path: Path) -> None:
     shown = _run([str(bin / "remit"), "--help"], cwd=tmp_path)
-    for command in "demo serve migrate sync simulate token ask explain".split():
+    for command in "demo serve migrate sync simulate token ask user policy".split():
         assert command in shown
 
 

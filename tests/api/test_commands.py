@@ -257,6 +257,6 @@ def test_a_wrong_directory_is_refused(tmp_path: Path, content: str, word: str) -
     assert str(path) in str(refused.value)
 
 
-def test_the_example_directory_has_the_three_users() -> None:
+def test_the_example_directory_has_the_three_users_and_an_administrator() -> None:
     people = load_directory(EXAMPLES / "directory.yaml", load_model().callers)
-    assert people.users.keys() == {"maya", "omar", "lena"}
+    assert people.users.keys() == {"maya", "omar", "lena", "sam"}
