@@ -278,6 +278,6 @@ def _check_documents(documents: Mapping[str, str]) -> None:
         total += size
     if total > MAX_BYTES:
         raise InvalidRequest(
-            f"The documents have {total:,} bytes together, and at most {MAX_BYTES:,} make a version;"
-            " say less."
+            f"The documents have {total:,} bytes together, and at most {MAX_BYTES:,} make a"
+            " version; say less."
         )
