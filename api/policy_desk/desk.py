@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -224,11 +225,10 @@ class PolicyDesk:
             # Before the first version there is nobody to ask: whoever installs Remit begins. And
             # where nobody can read who may approve, nobody could.
             begins = editor.principal is None and (base is None or before is None)
-            widens = evidence["widens"]
-            if widens and isinstance(widens, list) and not agreed and not begins:
+            widens = cast(list[str], evidence["widens"])
+            if widens and not agreed and not begins:
                 raise NotPermitted(
-                    f"Version {number} needs the approval of a second person:\n"
-                    + "\n".join(map(str, widens))
+                    f"Version {number} needs the approval of a second person:\n" + "\n".join(widens)
                 )
             put_in_force(
                 connection,
