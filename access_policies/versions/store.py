@@ -193,12 +193,6 @@ def hash_of(documents: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-async def in_force_now(connection: AsyncConnection, tenant: str) -> int | None:
-    """The same as `in_force`, for a request within its own read-only transaction."""
-    number: int | None = (await connection.execute(select(_pointer(tenant)))).scalar_one()
-    return number
-
-
 async def documents_of(connection: AsyncConnection, tenant: str, number: int) -> Mapping[str, str]:
     """The documents of the version, for a request; InvalidRequest when there is none."""
     statement = _of(tenant, number, select(policy_version.c.documents))

@@ -10,10 +10,11 @@ from sqlalchemy.engine import make_url
 
 from api.cli.sync import sync_all
 from api.directory import Directory, load_directory, save_directory
-from api.services import open_model, open_sources
+from api.services import Services, open_model, open_sources
 from api.settings import Settings
 from index.database import Database
 from ingestion.simulator import Company, Simulator, build_company
+from tests.api.office import Office, founded, opened
 from tests.api.site import EXAMPLES, Site, running, settings_for
 from tests.conftest import fresh_database
 
@@ -76,3 +77,21 @@ def own_site(cluster: str, synced: str, company: Company, tmp_path: Path) -> Ite
         running(settings_for(tmp_path, url, simulator), simulator) as site,
     ):
         yield site
+
+
+@pytest.fixture(scope="session")
+def office_services(
+    cluster: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    """Services over a database without data, for work on policies alone."""
+    with (
+        fresh_database(cluster, template) as url,
+        opened(url, tmp_path_factory.mktemp("office")) as services,
+    ):
+        yield services
+
+
+@pytest.fixture
+def office(office_services: Services) -> Office:
+    """A tenant that has published nothing."""
+    return founded(office_services)

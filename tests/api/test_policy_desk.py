@@ -51,23 +51,6 @@ HASH = "masks:\n  - {id: alike, fields: [email], mask: hash, when: true}\n"
 hashed = adding("contact.yaml", POLICIES["contact.yaml"] + HASH)
 
 
-@pytest.fixture(scope="module")
-def services(
-    cluster: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Services]:
-    with (
-        fresh_database(cluster, template) as url,
-        opened(url, tmp_path_factory.mktemp("office")) as services,
-    ):
-        yield services
-
-
-@pytest.fixture
-def office(services: Services) -> Office:
-    """A tenant that has published nothing."""
-    return founded(services)
-
-
 @pytest.fixture
 def begun(office: Office) -> Office:
     """A tenant whose version 1 is in force."""
@@ -334,13 +317,13 @@ def test_a_version_that_is_not_there(begun: Office) -> None:
             step(begun.desk, begun.editor("sam"))
 
 
-def test_tenants_see_and_change_nothing_of_each_other(services: Services) -> None:
-    here, there = founded(services), founded(services)
+def test_tenants_see_and_change_nothing_of_each_other(office_services: Services) -> None:
+    here, there = founded(office_services), founded(office_services)
     here.begun()
     number = here.published(wider)
     here.desk.start_shadow(here.editor("maya"), 1, "to see", 1)
     sam = there.editor("sam")
-    assert there.desk.documents(sam) == (None, services.examiner.starting)
+    assert there.desk.documents(sam) == (None, office_services.examiner.starting)
     assert there.desk.listed(sam) == ()
     assert there.desk.history(sam) == there.desk.history(sam, 50, number) == ()
     assert there.desk.shadow(sam) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
@@ -21,31 +21,13 @@ from tests.api.office import (
     founded,
     narrower,
     narrower_still,
-    opened,
     replacing,
     wider,
     with_rule,
     without,
 )
-from tests.conftest import fresh_database
 
 GUARD = "guard_rail: ticket\nrules:\n  - {id: spam, effect: deny, when: ticket.type == null}\n"
-
-
-@pytest.fixture(scope="module")
-def services(
-    cluster: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Services]:
-    with (
-        fresh_database(cluster, template) as url,
-        opened(url, tmp_path_factory.mktemp("office")) as services,
-    ):
-        yield services
-
-
-@pytest.fixture
-def office(services: Services) -> Office:
-    return founded(services)
 
 
 def reading(condition: str) -> Mapping[str, str]:
@@ -155,9 +137,9 @@ NOT: dict[str, tuple[str, ...]] = {
 
 
 @pytest.fixture(scope="module")
-def busy(services: Services) -> tuple[Office, int]:
+def busy(office_services: Services) -> tuple[Office, int]:
     """An office with two versions that were in force, and one that is ready and on trial."""
-    office = founded(services)
+    office = founded(office_services)
     office.begun()
     office.published(narrower)
     number = office.ready("lena", narrower_still)
