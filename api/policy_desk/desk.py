@@ -10,14 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from sqlalchemy import Connection
-
 from access_policies import Principal
-from access_policies.ownership.owners import Action, Owners, subjects_of_change
-from access_policies.policies import PolicySet
+from access_policies.ownership.owners import Action
 from access_policies.testing.policy_tests import Report
-from access_policies.versions.changes import changed_entities
-from access_policies.versions.history import NOTHING, Event, EventKind, Step, history, note, words
+from access_policies.versions.history import NOTHING, Event, Step, history, note, words
 from access_policies.versions.shadow_runs import SeenDifference, ShadowRun, running, start, stop
 from access_policies.versions.shadow_runs import differences as seen_differences
 from access_policies.versions.store import (
@@ -25,19 +21,23 @@ from access_policies.versions.store import (
     Version,
     find,
     hash_of,
-    in_force,
     listed,
     put_in_force,
 )
 from access_policies.versions.store import draft as store_draft
 from api.directory import listed as people_listed
 from api.policy_desk.editor import Editor
-from api.policy_desk.examiner import Change, Check, Examiner, Found
+from api.policy_desk.examiner import Change, Check, Examiner
+from api.policy_desk.gates import (
+    evidence_of_preview,
+    noted_against,
+    require_tests,
+    require_whole,
+)
+from api.policy_desk.standing import Standing, named
 from index.database import Database
-from index.errors import ConfigurationError, InvalidRequest, NotPermitted, Unavailable
+from index.errors import InvalidRequest, NotPermitted
 from semantic_layer.preview import Progress
-
-_MOST_EVENTS = 1_000  # looked through for the evidence of one version
 
 
 class PolicyDesk:
@@ -50,6 +50,7 @@ class PolicyDesk:
     def __init__(self, database: Database, examiner: Examiner, tenant: str) -> None:
         self._database = database
         self._examiner = examiner
+        self._standing = Standing(database, examiner, tenant)
         self.tenant = tenant
 
     def editor(self, user: str | None, operator: str) -> Editor:
@@ -77,18 +78,18 @@ class PolicyDesk:
     ) -> tuple[int | None, Mapping[str, str]]:
         """The documents of a version, or of what is in force; its number is None for those that a
         tenant starts with. Needs some right on some policy."""
-        self._require_any(editor)
-        return self._documents(number)
+        self._standing.require_any(editor)
+        return self._standing.documents(number)
 
     def listed(self, editor: Editor, limit: int = 50) -> tuple[ListedVersion, ...]:
         """The newest versions. Needs some right on some policy."""
-        self._require_any(editor)
+        self._standing.require_any(editor)
         with self._database.writing() as connection:
             return listed(connection, self.tenant, limit)
 
     def version(self, editor: Editor, number: int) -> Version:
         """A version with its documents. Needs some right on some policy."""
-        self._require_any(editor)
+        self._standing.require_any(editor)
         with self._database.writing() as connection:
             return find(connection, self.tenant, number)
 
@@ -97,10 +98,10 @@ class PolicyDesk:
     ) -> tuple[Event, ...]:
         """The newest events, of one version or of all. Needs some right on some policy; what others
         found is for administrators, since it counts rows that an owner may not know of."""
-        self._require_any(editor)
+        self._standing.require_any(editor)
         with self._database.writing() as connection:
             events = history(connection, self.tenant, limit, number)
-        if editor.principal is None or self._owners().administers(editor.principal):
+        if editor.principal is None or self._standing.owners().administers(editor.principal):
             return events
         return tuple(
             event if event.actor == editor.name else replace(event, evidence=NOTHING)
@@ -110,13 +111,12 @@ class PolicyDesk:
     def check(self, editor: Editor, documents: Mapping[str, str]) -> Check:
         """Whether the documents could be published, and what looks odd in them. Needs some right on
         some policy."""
-        self._require_any(editor)
+        self._standing.require_any(editor)
         return self._examiner.check(documents, self.tenant)
 
     def require(self, editor: Editor, action: Action, entity: str) -> None:
         """Raise NotPermitted unless the owners in force let the editor do this."""
-        if editor.principal is not None:
-            _require(self._owners(), editor.principal, action, entity)
+        self._standing.require(editor, action, entity)
 
     # Changing
 
@@ -126,10 +126,10 @@ class PolicyDesk:
         """Store the documents as a new version. `onto` is the version in force that they were made
         from, None for what a tenant starts with: what others publish meanwhile is never undone by
         accident. Needs the right to edit every document that differs."""
-        base, old = self._documents()
+        base, old = self._standing.documents()
         if base != onto:
             raise InvalidRequest(
-                f"These policies were made from {_named(onto)}, and {_named(base)} is in force now."
+                f"These policies were made from {named(onto)}, and {named(base)} is in force now."
                 " Pull that, make the change again, and draft it."
             )
         if dict(old) == dict(documents):
@@ -137,7 +137,7 @@ class PolicyDesk:
         self._examiner.read(documents, self.tenant)
         if editor.principal is not None:
             model = self._examiner.model
-            problems = self._owners().problems_of_change(
+            problems = self._standing.owners().problems_of_change(
                 editor.principal, old, documents, model.specs, model.callers
             )
             if problems:
@@ -156,8 +156,8 @@ class PolicyDesk:
     def test(self, editor: Editor, number: int) -> Report:
         """Run the tests that stand in the version; a success is noted. Needs some right on some
         policy."""
-        self._require_any(editor)
-        version = self._find(number)
+        self._standing.require_any(editor)
+        version = self._standing.find(number)
         report = self._examiner.test(self._examiner.read(version.documents, self.tenant))
         if report.passed:
             self._note(editor, version.number, "tested", evidence=report.as_evidence())
@@ -169,11 +169,11 @@ class PolicyDesk:
 
         Needs the right to explain each entity that it touches.
         """
-        version = self._find(number)
-        _, old = self._documents()
-        self._require_all(editor, "explain", old, version.documents)
+        version = self._standing.find(number)
+        _, old = self._standing.documents()
+        self._standing.require_all(editor, "explain", old, version.documents)
         change = self._examiner.compare(
-            self._readable(old),
+            self._standing.readable(old),
             self._examiner.read(version.documents, self.tenant),
             against=hash_of(old),
             tenant=self.tenant,
@@ -192,13 +192,13 @@ class PolicyDesk:
                 "An approval is somebody's word; name whose it is, who may approve, with `--as`."
             )
         reason = words("reason", reason)
-        version = self._find(number)
+        version = self._standing.find(number)
         if editor.name == version.author:
             raise NotPermitted("The author of a version cannot approve it; somebody else has to.")
-        _, old = self._documents()
-        self._require_all(editor, "approve", old, version.documents)
+        _, old = self._standing.documents()
+        self._standing.require_all(editor, "approve", old, version.documents)
         with self._database.writing() as connection:
-            self._evidence(connection, number, hash_of(old))
+            evidence_of_preview(connection, self.tenant, number, hash_of(old))
         self._note(editor, number, "approved", reason, evidence={"against": hash_of(old)})
 
     def publish(self, editor: Editor, number: int, reason: str) -> None:
@@ -206,21 +206,21 @@ class PolicyDesk:
         for each entity whose policy it changes, a preview against what is in force, and, unless it
         is proven to show nobody more, an approval by somebody else than its author."""
         editor.require_person("publish")
-        version = self._find(number)
-        base, old = self._documents()
-        self._require_all(editor, "publish", old, version.documents)
+        version = self._standing.find(number)
+        base, old = self._standing.documents()
+        self._standing.require_all(editor, "publish", old, version.documents)
         found = self._examiner.read(version.documents, self.tenant)
         if version.parent != base:
             raise InvalidRequest(
-                f"Version {number} was made from {_named(version.parent)}, and {_named(base)} is in"
+                f"Version {number} was made from {named(version.parent)}, and {named(base)} is in"
                 " force now. Pull that, make the change again, and draft it."
             )
-        before = self._readable(old)
-        self._require_whole(before, found)
-        _require_tests(before, found, self._examiner.test(found))
+        before = self._standing.readable(old)
+        require_whole(before, found)
+        require_tests(before, found, self._examiner.test(found))
         with self._database.writing() as connection:
-            evidence = self._evidence(connection, number, hash_of(old))
-            approved = _against(connection, self.tenant, number, "approved", hash_of(old))
+            evidence = evidence_of_preview(connection, self.tenant, number, hash_of(old))
+            approved = noted_against(connection, self.tenant, number, "approved", hash_of(old))
             agreed = sorted({event.actor for event in approved} - {version.author})
             # Before the first version there is nobody to ask: whoever installs Remit begins. And
             # where nobody can read who may approve, nobody could.
@@ -245,7 +245,7 @@ class PolicyDesk:
         already, and say which. Doing so twice goes back by two, and never forward to what was
         withdrawn. Needs the right to publish all that it touches."""
         editor.require_person("roll back")
-        base, old = self._documents()
+        base, old = self._standing.documents()
         with self._database.writing() as connection:
             before = None if base is None else find(connection, self.tenant, base).parent
         if before is None:
@@ -253,8 +253,8 @@ class PolicyDesk:
                 "No version was in force before this one, so there is none to go back to. Pull what"
                 " is in force, mend it, and draft it."
             )
-        version = self._find(before)
-        self._require_all(editor, "publish", old, version.documents)
+        version = self._standing.find(before)
+        self._standing.require_all(editor, "publish", old, version.documents)
         self._examiner.read(version.documents, self.tenant)
         with self._database.writing() as connection:
             put_in_force(
@@ -275,9 +275,9 @@ class PolicyDesk:
         """Evaluate a version beside the one in force for some hours. Needs the right to publish
         all that it touches, since a trial costs every read."""
         editor.require_person("start a trial")
-        version = self._find(number)
-        _, old = self._documents()
-        self._require_all(editor, "publish", old, version.documents)
+        version = self._standing.find(number)
+        _, old = self._standing.documents()
+        self._standing.require_all(editor, "publish", old, version.documents)
         self._examiner.read(version.documents, self.tenant)
         with self._database.writing() as connection:
             return start(
@@ -298,9 +298,9 @@ class PolicyDesk:
         run = self.shadow(editor)
         if run is None:
             return None
-        _, old = self._documents()
-        _, new = self._documents(run.version)
-        self._require_all(editor, "publish", old, new)
+        _, old = self._standing.documents()
+        _, new = self._standing.documents(run.version)
+        self._standing.require_all(editor, "publish", old, new)
         with self._database.writing() as connection:
             return stop(
                 connection,
@@ -312,7 +312,7 @@ class PolicyDesk:
 
     def shadow(self, editor: Editor) -> ShadowRun | None:
         """The trial under way. Needs some right on some policy."""
-        self._require_any(editor)
+        self._standing.require_any(editor)
         with self._database.writing() as connection:
             return running(connection, self.tenant)
 
@@ -321,84 +321,17 @@ class PolicyDesk:
     ) -> tuple[SeenDifference, ...]:
         """What reads would have shown otherwise under a version that is or was on trial. Needs the
         right to explain all that it touches."""
-        _, old = self._documents()
-        _, new = self._documents(number)
-        self._require_all(editor, "explain", old, new)
+        _, old = self._standing.documents()
+        _, new = self._standing.documents(number)
+        self._standing.require_all(editor, "explain", old, new)
         with self._database.writing() as connection:
             found = seen_differences(connection, self.tenant, number, limit)
         # It may have touched more than it does now: once published, it differs from nothing.
         for entity in sorted({each.difference.entity for each in found}):
-            self.require(editor, "explain", entity)
+            self._standing.require(editor, "explain", entity)
         return found
 
     # What the steps share
-
-    def _documents(self, number: int | None = None) -> tuple[int | None, Mapping[str, str]]:
-        with self._database.writing() as connection:
-            wanted = number if number is not None else in_force(connection, self.tenant)
-            if wanted is None:
-                return None, self._examiner.starting
-            return wanted, find(connection, self.tenant, wanted).documents
-
-    def _find(self, number: int) -> Version:
-        """What is in it is told to nobody before their rights on it are known."""
-        with self._database.writing() as connection:
-            return find(connection, self.tenant, number)
-
-    def _readable(self, documents: Mapping[str, str]) -> Found | None:
-        """What is in force; None when it cannot be used, as after a change of the model or without
-        the key that it hashes with. Nothing is answered then, and what comes next has to be let in
-        all the same."""
-        try:
-            return self._examiner.read(documents, self.tenant)
-        except ConfigurationError:
-            return None
-
-    def _owners(self) -> Owners:
-        """Those in force, never those of the change that they are asked about."""
-        number, documents = self._documents()
-        found = self._readable(documents)
-        if found is None:
-            raise Unavailable(
-                f"{_named(number).capitalize()} is in force and cannot be read, so nobody can tell"
-                " who owns what. An operator has to put another version in force."
-            )
-        return found.owners
-
-    def _require_any(self, editor: Editor) -> None:
-        if editor.principal is not None and not self._owners().owns_something(editor.principal):
-            raise NotPermitted("Policies are for their owners and for administrators to see.")
-
-    def _require_all(
-        self, editor: Editor, action: Action, old: Mapping[str, str], new: Mapping[str, str]
-    ) -> None:
-        """Raise NotPermitted unless the editor has the right on all that differs."""
-        if editor.principal is None:
-            return
-        owners = self._owners()
-        entities, administrative = subjects_of_change(old, new)
-        if administrative and not owners.administers(editor.principal):
-            raise NotPermitted(
-                f"You may not {action} this: it changes guard rails or owners, which are for"
-                " administrators."
-            )
-        if not entities and not administrative:
-            self._require_any(editor)
-        for entity in sorted(entities):
-            _require(owners, editor.principal, action, entity)
-
-    def _require_whole(self, old: Found | None, new: Found) -> None:
-        """Raise InvalidRequest for a version that nobody could work with, or mend."""
-        if not new.policies.policies:
-            raise InvalidRequest(
-                "This version has no policy at all, so nobody would see anything. To take access"
-                " away, deny it in a policy."
-            )
-        if not new.policies.owners and old is not None and old.policies.owners:
-            raise InvalidRequest(
-                "This version says nothing of owners and administrators, so nobody could change it"
-                " again but an operator. Keep the document that has `owners` and `administrators`."
-            )
 
     def _note(
         self,
@@ -419,46 +352,3 @@ class PolicyDesk:
                 reason=reason,
                 evidence={**evidence, "via": editor.via},
             )
-
-    def _evidence(self, connection: Connection, number: int, against: str) -> Mapping[str, object]:
-        """What the last preview against what is in force has found."""
-        found = _against(connection, self.tenant, number, "previewed", against)
-        if not found:
-            raise InvalidRequest(
-                f"Version {number} has not been previewed against what is in force. Preview it"
-                f" first: `remit policy preview {number}`."
-            )
-        return found[0].evidence
-
-
-def _require(owners: Owners, principal: Principal, action: Action, entity: str) -> None:
-    if not owners.may(principal, action, entity):
-        raise NotPermitted(
-            f"You may not {action} the policy of {entity}: its owners and administrators may."
-        )
-
-
-def _require_tests(old: Found | None, new: Found, report: Report) -> None:
-    if not report.passed:
-        raise InvalidRequest(
-            "Some tests fail, so this cannot be published:\n" + "\n".join(report.lines())
-        )
-    before = PolicySet({}) if old is None else old.policies
-    untested = sorted({*changed_entities(before, new.policies)} & {*report.untested})
-    if untested:
-        raise InvalidRequest(
-            f"The policy of {', '.join(untested)} changes and has no tests. Add a document with"
-            " `tests:` to it; docs/write-a-policy.md shows how."
-        )
-
-
-def _against(
-    connection: Connection, tenant: str, number: int, kind: EventKind, against: str
-) -> list[Event]:
-    """What was done with a version as a change of what is in force, the newest first."""
-    events = history(connection, tenant, _MOST_EVENTS, number, kinds=[kind])
-    return [event for event in events if event.evidence.get("against") == against]
-
-
-def _named(number: int | None) -> str:
-    return "what a tenant starts with" if number is None else f"version {number}"
