@@ -20,7 +20,7 @@ from benchmarks.timing import Line
 from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion import Source, SourceConfig, sync_source
-from ingestion.airbyte import read_stream
+from ingestion.airbyte.in_process import read_stream
 from semantic_layer import Model
 
 PORT = 18801

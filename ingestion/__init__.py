@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ingestion import root_logger  # noqa: F401  before anything imports the CDK
+from ingestion.airbyte import root_logger  # noqa: F401  before anything imports the CDK
 from ingestion.configuration import SourceConfig, load_sources
-from ingestion.live import LiveSources
-from ingestion.report import Progress, StreamReport, SyncReport
-from ingestion.runs import SyncInProgress
+from ingestion.live.sources import LiveSources
 from ingestion.source import Source, SourceError
-from ingestion.sync import sync_source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import Progress, StreamReport, SyncReport
+from ingestion.sync.runs import SyncInProgress
 
 __all__ = [
     "LiveSources",

@@ -8,13 +8,13 @@ from typing import Any
 from index.errors import ConfigurationError, Unavailable
 from index.specs import EntitySpecs
 from index.writer import Stream
-from ingestion.airbyte import Record, State, read_stream
-from ingestion.client import Client
+from ingestion.airbyte.diagnosis import listening, reason
+from ingestion.airbyte.in_process import Record, State, read_stream
+from ingestion.airbyte.manifest import CONNECTORS, check_settings, load_manifest
 from ingestion.configuration import SourceConfig
-from ingestion.diagnosis import listening, reason
-from ingestion.manifest import CONNECTORS, check_settings, load_manifest
-from ingestion.mapper import Mapper
-from ingestion.mapping import StreamMapping, load_mapping
+from ingestion.live.client import Client
+from ingestion.mapping.format import StreamMapping, load_mapping
+from ingestion.mapping.mapper import Mapper
 
 
 class SourceError(Unavailable):

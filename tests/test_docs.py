@@ -19,7 +19,7 @@ import api.errors
 from access_policies import PolicyError, RuleError, parse, read_policies
 from api.cli.commands import app
 from api.settings import PREFIX, Settings
-from ingestion.mapping import (
+from ingestion.mapping.format import (
     Case,
     Children,
     EntityMapping,

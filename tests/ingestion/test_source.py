@@ -13,9 +13,9 @@ import requests
 
 import ingestion
 from ingestion import Source, SourceConfig, SourceError
-from ingestion.airbyte import State, read_stream
-from ingestion.manifest import load_manifest
-from ingestion.oauth import OAuthWithTimeout
+from ingestion.airbyte.in_process import State, read_stream
+from ingestion.airbyte.manifest import load_manifest
+from ingestion.airbyte.oauth import OAuthWithTimeout
 from ingestion.simulator import Simulator
 from semantic_layer import Model
 from tests.ingestion.index_under_test import VENDORS, settings
@@ -105,7 +105,7 @@ def test_the_cdk_keeps_to_the_timeout(simulator: Simulator) -> None:
 def test_token_request_gives_up_when_nobody_answers(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.oauth._TOKEN_SECONDS", 0.2)
+    monkeypatch.setattr("ingestion.airbyte.oauth._TOKEN_SECONDS", 0.2)
     simulator.fault("salesforce", "slow", seconds=30, path_prefix="/services/oauth2")
     credentials = simulator.credentials["salesforce"]
     authenticator = OAuthWithTimeout(  # type: ignore[abstract]  # as the CDK does

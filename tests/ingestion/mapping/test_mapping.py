@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from index.errors import ConfigurationError
-from ingestion.manifest import CONNECTORS
-from ingestion.mapping import load_mapping
+from ingestion.airbyte.manifest import CONNECTORS
+from ingestion.mapping.format import load_mapping
 from semantic_layer import Model
 
 TICKETS: dict[str, Any] = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.text import clean
+from ingestion.mapping.text import clean
 
 CASES = [
     # plain text stays as it is, only its ends are trimmed

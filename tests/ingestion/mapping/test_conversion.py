@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.conversion import (
+from ingestion.mapping.conversion import (
     to_boolean,
     to_decimal,
     to_integer,

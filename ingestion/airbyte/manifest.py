@@ -22,10 +22,10 @@ from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import 
 from jsonschema import Draft7Validator
 
 from index.errors import ConfigurationError
-from ingestion.extractor import PathExtractor
-from ingestion.oauth import CONNECT_SECONDS, READ_SECONDS, OAuthWithTimeout
+from ingestion.airbyte.extractor import PathExtractor
+from ingestion.airbyte.oauth import CONNECT_SECONDS, READ_SECONDS, OAuthWithTimeout
 
-CONNECTORS = Path(__file__).parent / "connectors"
+CONNECTORS = Path(__file__).parent.parent / "connectors"
 
 _OAUTH_CLASS = f"{OAuthWithTimeout.__module__}.{OAuthWithTimeout.__qualname__}"
 _EXTRACTOR_CLASS = f"{PathExtractor.__module__}.{PathExtractor.__qualname__}"

@@ -14,9 +14,9 @@ from uuid import UUID
 from index.errors import RemitError
 from index.specs import EntitySpec, EntitySpecs, FieldSpec
 from index.writer import Incoming, Stream, canonical_json, row_id
-from ingestion.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
-from ingestion.mapping import EntityMapping, MoneyValue, StreamMapping, Value
-from ingestion.values import Getter, Record, compile_condition, compile_paths, compile_value
+from ingestion.mapping.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
+from ingestion.mapping.format import EntityMapping, MoneyValue, StreamMapping, Value
+from ingestion.mapping.values import Getter, Record, compile_condition, compile_paths, compile_value
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from index.tables import stream_state
 from ingestion import SyncInProgress, SyncReport
-from ingestion.runs import only_one
+from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT, Index
 
 

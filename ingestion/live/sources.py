@@ -17,11 +17,11 @@ from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import Unavailable
 from index.writer import Stream, mark_deleted, register_source, reject, row_id, write_batch
-from ingestion.budget import Budget, BudgetSpent
-from ingestion.client import CONNECTIONS, Client, NoAnswer
 from ingestion.customers import account_entities, update_customers
-from ingestion.live_read import Found, LiveSource, NotReadable
-from ingestion.mapping import Children
+from ingestion.live.budget import Budget, BudgetSpent
+from ingestion.live.client import CONNECTIONS, Client, NoAnswer
+from ingestion.live.read import Found, LiveSource, NotReadable
+from ingestion.mapping.format import Children
 from ingestion.source import Source
 from semantic_layer.freshness import Failure, Wanted
 from semantic_layer.model import Model

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import requests
 
-from ingestion.oauth import SignInRefused
+from ingestion.airbyte.oauth import SignInRefused
 
 _ADVICE = {
     400: "check the connector's request",

@@ -27,14 +27,14 @@ from index.writer import (
     save_state,
     update_statistics,
 )
-from ingestion.airbyte import Record, State
-from ingestion.batch import Batch, BatchWriter
+from ingestion.airbyte.in_process import Record, State
 from ingestion.customers import account_entities, update_customers
-from ingestion.mapper import Unmappable
-from ingestion.mapping import StreamMapping
-from ingestion.report import Progress, StreamReport, SyncReport
-from ingestion.runs import begin_run, finish_run, only_one
+from ingestion.mapping.format import StreamMapping
+from ingestion.mapping.mapper import Unmappable
 from ingestion.source import Source, SourceError
+from ingestion.sync.batch import Batch, BatchWriter
+from ingestion.sync.report import Progress, StreamReport, SyncReport
+from ingestion.sync.runs import begin_run, finish_run, only_one
 from semantic_layer.model import Model
 
 BATCH = 500

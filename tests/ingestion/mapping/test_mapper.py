@@ -10,7 +10,7 @@ import pytest
 
 from index.writer import Stream, Unstorable, row_id
 from ingestion import Source, SourceConfig
-from ingestion.mapper import Mapped, Unmappable
+from ingestion.mapping.mapper import Mapped, Unmappable
 from semantic_layer import Model
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingestion.conversion import to_text
-from ingestion.mapping import ANY_VALUE, Condition, Paths, Transform, Value
+from ingestion.mapping.conversion import to_text
+from ingestion.mapping.format import ANY_VALUE, Condition, Paths, Transform, Value
 
 Record = Mapping[str, Any]
 Getter = Callable[[Record], Any]

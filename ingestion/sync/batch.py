@@ -17,8 +17,8 @@ from sqlalchemy.exc import DataError
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.writer import Stream, Written, reject, save_state, write_batch
-from ingestion.airbyte import Record
-from ingestion.mapper import Mapped
+from ingestion.airbyte.in_process import Record
+from ingestion.mapping.mapper import Mapped
 
 
 @dataclass

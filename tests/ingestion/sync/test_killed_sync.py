@@ -20,7 +20,7 @@ from semantic_layer import Model
 from tests.conftest import connected, fresh_database
 from tests.ingestion.index_under_test import VENDORS, Index, Row, settings
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def _start(index: Index, die_after: int | None) -> subprocess.Popen[bytes]:
         "settings": {vendor: settings(index.simulator, vendor) for vendor in VENDORS},
         "die_after": die_after,
     }
-    module = "tests.ingestion.sync_and_die"
+    module = "tests.ingestion.sync.sync_and_die"
     return subprocess.Popen([sys.executable, "-m", module, json.dumps(order)], cwd=_ROOT)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from index.writer import Unstorable
-from ingestion.airbyte import Record
-from ingestion.budget import Budget
-from ingestion.client import Answer, Client, NoAnswer
-from ingestion.mapper import Mapped, Unmappable
-from ingestion.mapping import Children, Lookup
+from ingestion.airbyte.in_process import Record
+from ingestion.live.budget import Budget
+from ingestion.live.client import Answer, Client, NoAnswer
+from ingestion.mapping.format import Children, Lookup
+from ingestion.mapping.mapper import Mapped, Unmappable
+from ingestion.mapping.values import compile_paths
 from ingestion.source import Source
-from ingestion.values import compile_paths
 from semantic_layer.freshness import Wanted
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

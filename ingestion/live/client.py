@@ -22,7 +22,7 @@ from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
 
 from index.errors import ConfigurationError, Unavailable
-from ingestion.diagnosis import reason, refusal
+from ingestion.airbyte.diagnosis import reason, refusal
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from index.money import to_minor
 from index.specs import FieldType
-from ingestion.text import clean
+from ingestion.mapping.text import clean
 
 _BIGINT = 2**63
 _EPOCH_MILLISECONDS_FROM = 10**11  # as seconds, the year 5138; as milliseconds, 1973

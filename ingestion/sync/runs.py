@@ -14,7 +14,7 @@ from index.database import Database
 from index.errors import Unavailable
 from index.tables import sync_run
 from index.writer import register_source
-from ingestion.report import SyncReport
+from ingestion.sync.report import SyncReport
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")

@@ -1,0 +1,1 @@
+"""Reading single records from their source, now."""

@@ -1,0 +1,1 @@
+"""From a record of a source to a row of an entity, as the connector's `mapping.yaml` says."""

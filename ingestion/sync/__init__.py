@@ -1,0 +1,1 @@
+"""The job that brings a source into the index."""
