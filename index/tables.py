@@ -48,8 +48,36 @@ source = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("name", Text, primary_key=True, comment="what the operator calls it: zendesk-emea"),
     Column("connector", Text, nullable=False, comment="the vendor kind: zendesk"),
+    Column(
+        "definition", JSONB, comment="as in remit.yaml, secrets by reference; null: from a file"
+    ),
+    moment("paused_at", comment="when it was paused: no schedule runs it"),
     moment("created_at", nullable=False, server_default=text("now()")),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True, comment="settings refer to it as sealed:NAME"),
+    Column("sealed", Text, nullable=False, comment="encrypted with a key that is not in here"),
+    moment("created_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True, server_default="", comment="empty: all others of it"),
+    Column("every_seconds", Integer, comment="either this"),
+    Column("cron", Text, comment="or this, in UTC"),
+    moment("next_at", nullable=False, comment="when it is due"),
+    ForeignKeyConstraint(
+        ["tenant_id", "source"], ["source.tenant_id", "source.name"], ondelete="CASCADE"
+    ),
 )
 
 stream_state = Table(
@@ -60,6 +88,9 @@ stream_state = Table(
     Column("stream", Text, primary_key=True),
     Column("state", JSONB, comment="the Airbyte STATE; null until the source has sent one"),
     moment("synced_at", comment="when a sync last read the stream to its end"),
+    moment("tried_at", comment="when a sync last came to an end, good or bad"),
+    Column("problem", Text, comment="why it does not count as fresh since then; null when it does"),
+    Column("run_id", Uuid, comment="of the sync under way; of one that was killed, if none is"),
     ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
 )
 
@@ -71,6 +102,8 @@ sync_run = Table(
     Column("source", Text, nullable=False),
     moment("started_at", nullable=False),
     moment("finished_at", comment="null while it runs, or when it was killed"),
+    Column("cause", Text, nullable=False, server_default="command", comment="what asked for it"),
+    Column("worker", Text, comment="the process that runs it, for people"),
     Column("report", JSONB, comment="per stream: read, written, unchanged, rejected, error"),
     ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
 )
@@ -86,7 +119,28 @@ record = Table(
     Column("content_hash", LargeBinary, nullable=False, comment="of the canonical JSON of data"),
     moment("updated_at", comment="the source's own modification time: older never replaces newer"),
     moment("synced_at", nullable=False, comment="when the content last changed here"),
+    moment("deleted_at", comment="when the source had it no more; kept until the retention ends"),
     ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
+    Index(
+        "record_deleted_ix",
+        "tenant_id",
+        "deleted_at",
+        postgresql_where=text("deleted_at IS NOT NULL"),
+    ),
+)
+
+stream_field = Table(
+    "stream_field",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("field", Text, primary_key=True, comment="a top-level name of its records"),
+    moment("first_seen_at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(
+        ["tenant_id", "source"], ["source.tenant_id", "source.name"], ondelete="CASCADE"
+    ),
+    comment="what a stream's records have had, so that a new field is noticed",
 )
 
 rejected_record = Table(
@@ -100,6 +154,19 @@ rejected_record = Table(
     Column("reason", Text, nullable=False),
     Column("raw", Text, nullable=False, comment="the record as JSON text, so nothing is lost"),
     moment("rejected_at", nullable=False, server_default=text("now()")),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("erasure_id", Uuid, primary_key=True),
+    Column("subject_hash", Text, nullable=False, comment="whose data: proves, and does not tell"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("removed", JSONB, nullable=False, comment="how many, by kind: the receipt"),
+    moment("at", nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )
 
 identity_link = Table(
