@@ -32,7 +32,7 @@ p = rule_id, eft
 e = {effect}
 
 [matchers]
-m = rule(p.rule_id, p.eft, r.read)
+m = rule(p.rule_id, r.read)
 """
 _GRANT = "some(where (p.eft == allow)) && !some(where (p.eft == deny))"
 _LIMIT = "!some(where (p.eft == deny))"
@@ -62,23 +62,31 @@ class RowEnforcer:
 
     def __init__(self, rules: Sequence[Rule], *, grants: bool) -> None:
         _check(rules)
-        self._evaluators = {rule.id: evaluator(rule.predicate) for rule in rules}
+        self._tests = {rule.id: _test(rule) for rule in rules}
         model = _MODEL.format(effect=_GRANT if grants else _LIMIT)
         self._enforcer = CasbinEnforcer(model, {"rule": self._applies})
-        self._enforcer.add_policies([[rule.id, rule.effect] for rule in rules])
+        # Casbin stops at the first deny that applies, so the denies come first.
+        ordered = sorted(rules, key=lambda rule: rule.effect != "deny")
+        self._enforcer.add_policies([[rule.id, rule.effect] for rule in ordered])
 
     def allows(self, principal: Principal, row: Row, now: datetime) -> bool:
         """Casbin's decision; RuleFailedError when a rule cannot be evaluated."""
         allowed: bool = self._enforcer.enforce(_Read(principal, row, now))
         return allowed
 
-    def _applies(self, rule_id: str, effect: str, read: _Read) -> bool:
-        """An allow rule applies when it is true, a deny rule unless it is false."""
+    def _applies(self, rule_id: str, read: _Read) -> bool:
         try:
-            value = self._evaluators[rule_id](read.row, read.caller, read.now)
+            return self._tests[rule_id](read)
         except Exception as error:
             raise RuleFailedError(rule_id) from error
-        return value is True if effect == "allow" else value is not False
+
+
+def _test(rule: Rule) -> Callable[[_Read], bool]:
+    """Whether the rule applies: an allow rule when it is true, a deny rule unless it is false."""
+    evaluate = evaluator(rule.predicate)
+    if rule.effect == "allow":
+        return lambda read: evaluate(read.row, read.caller, read.now) is True
+    return lambda read: evaluate(read.row, read.caller, read.now) is not False
 
 
 def _check(rules: Sequence[Rule]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 from access_policies.masks import Mask
 from access_policies.principal import Principal
-from index.predicate import Predicate
+from index.predicate import Predicate, Substituter, substituter
 
 Effect = Literal["allow", "deny"]
 
@@ -36,6 +37,11 @@ class Rule:
     because: str = ""
     side: Side = "user"
 
+    @cached_property
+    def of_caller(self) -> Substituter:
+        """What is left of the rule once it is known who asks."""
+        return substituter(self.predicate)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaskRule:
@@ -51,6 +57,11 @@ class MaskRule:
     predicate: Predicate
     because: str = ""
     side: Side = "user"
+
+    @cached_property
+    def of_caller(self) -> Substituter:
+        """What is left of the rule once it is known who asks."""
+        return substituter(self.predicate)
 
 
 @dataclass(frozen=True, kw_only=True)

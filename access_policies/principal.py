@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from index.predicate import Caller, InvalidValue, Value, coerce
+from index.predicate import Caller, CallerValues, InvalidValue, Value, coerce
 from index.specs import CallerAttributes, FieldType
 
 _log = logging.getLogger(__name__)
@@ -29,10 +29,16 @@ class Principal:
     user_attributes: Mapping[str, Value] = field(repr=False)
     agent_attributes: Mapping[str, Value] = field(repr=False)
     scopes: frozenset[str] | None = None
+    _values: Mapping[Caller, Value | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("user_attributes", "agent_attributes"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        values: dict[Caller, Value | None] = {Caller("purpose"): self.purpose}
+        values |= {Caller("user", name): value for name, value in self.user_attributes.items()}
+        values |= {Caller("agent", name): value for name, value in self.agent_attributes.items()}
+        values |= {Caller("user", "name"): self.user, Caller("agent", "name"): self.agent}
+        object.__setattr__(self, "_values", values)
 
     def __hash__(self) -> int:
         attributes = (self.user_attributes, self.agent_attributes)
@@ -71,13 +77,10 @@ class Principal:
         """Whether the token is good for reading rows of the entity, whatever policies say."""
         return self.scopes is None or not self.scopes.isdisjoint({"read", f"read:{entity}"})
 
-    def value(self, caller: Caller) -> Value | None:
+    @property
+    def value(self) -> CallerValues:
         """What a rule reads under `user.x`, `agent.x` or `purpose`; None when it is not known."""
-        if caller.kind == "user":
-            return self.user if caller.name == "name" else self.user_attributes.get(caller.name)
-        if caller.kind == "agent":
-            return self.agent if caller.name == "name" else self.agent_attributes.get(caller.name)
-        return self.purpose
+        return self._values.get
 
 
 def _name(what: str, value: str) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy import ColumnElement, case
 
 from access_policies.masks import Mask, MaskKind
 from access_policies.policies import MaskRule, Policy, Rule, Side
@@ -25,7 +25,6 @@ from index.predicate import (
     filter_sql,
     negation,
     reads_now,
-    substitute,
     where_not_false,
     where_true,
 )
@@ -74,13 +73,13 @@ class FieldMask:
     ) -> ColumnElement[Any]:
         """The value or what the masks make of it; `idle` as above.
 
-        It begins with what shows most, under the condition that nothing stricter applies, so that
-        an unknown condition leads to the stricter mask.
+        The strictest mask is asked about first: where it does not surely stay away it is shown,
+        and so an unknown condition never leads to a laxer one.
         """
-        branches = [(and_(*idle), value)]
-        for at in range(len(self.levels) - 1, 0, -1):
-            branches.append((and_(*idle[:at]), show(self.levels[at][0])))
-        return case(*branches, else_=show(self.levels[0][0]))
+        shown = value
+        for (mask, _), stays_away in zip(reversed(self.levels), reversed(idle), strict=True):
+            shown = case((stays_away, shown), else_=show(mask))
+        return shown
 
 
 def _none_applies(levels: Sequence[tuple[Mask, Predicate]]) -> Predicate:
@@ -175,7 +174,7 @@ def _levels(
         lifted = _any((rule for rule in rules if rule.mask.kind is MaskKind.CLEAR), values)
         for rule in rules:
             if rule.mask.kind is not MaskKind.CLEAR:
-                condition = conjoin([substitute(rule.predicate, values), negation(lifted)])
+                condition = conjoin([rule.of_caller(values), negation(lifted)])
                 applies.setdefault(rule.mask, []).append(condition)
     levels: list[tuple[Mask, Predicate]] = []
     for mask in sorted(applies, key=lambda mask: mask.strictness):
@@ -188,4 +187,4 @@ def _levels(
 
 
 def _any(rules: Iterable[Rule | MaskRule], values: CallerValues) -> Predicate:
-    return disjoin(substitute(rule.predicate, values) for rule in rules)
+    return disjoin(rule.of_caller(values) for rule in rules)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, literal, select, true
 
 from index.entity_tables import EntityTables
 from index.predicate import Place
@@ -16,6 +17,20 @@ from index.tables import identity_link
 
 Visible = Callable[[str, FromClause], ColumnElement[bool]]
 """Whether a caller may see the row that a table of an entity stands for."""
+
+
+Use = tuple[Hashable, ...]
+
+
+def alias(table: Table, use: Use | None) -> FromClause:
+    """The table under an alias of its own: for each use always the same, as making one takes longer
+    than most conditions do. No two places of a statement may have the same use."""
+    return table.alias() if use is None else _kept_alias(table, use)
+
+
+@lru_cache(maxsize=4_096)
+def _kept_alias(table: Table, _use: Use) -> FromClause:
+    return table.alias()
 
 
 @dataclass(frozen=True)
@@ -56,12 +71,21 @@ class EntityPlace:
     """
 
     def __init__(
-        self, frame: Frame, spec: EntitySpec, table: FromClause, *, as_caller: bool = False
+        self,
+        frame: Frame,
+        spec: EntitySpec,
+        table: FromClause,
+        *,
+        as_caller: bool = False,
+        use: Use | None = None,
     ) -> None:
+        """`use` names the place, if what it joins may have aliases that are kept: see `alias`."""
         self.spec = spec
         self.table = table
         self._frame = frame
         self._as_caller = as_caller
+        self._use = use
+        self._aliases = 0
         self._joins: list[Join] = []
         self._ends: dict[tuple[str, ...], tuple[EntitySpec, FromClause]] = {(): (spec, table)}
 
@@ -109,9 +133,10 @@ class EntityPlace:
         """A value of the rows at the end of a path to many, to stand inside this statement."""
         spec, near = self._end(path[:-1])
         relation = spec.relations[path[-1]]
-        far = self._frame.tables[relation.target].alias()
+        far = self._alias(self._frame.tables[relation.target])
         target = self._frame.specs[relation.target]
-        there = EntityPlace(self._frame, target, far, as_caller=self._as_caller)
+        use = None if self._use is None else (self._use, self._aliases)
+        there = EntityPlace(self._frame, target, far, as_caller=self._as_caller, use=use)
         tie = tie_between(relation, near, far, self._frame.tenant)
         there.hang(tie)
         shown, holds = value(there), condition(there)  # both may ask for joins
@@ -128,6 +153,10 @@ class EntityPlace:
         alive = and_(table.c.tenant_id == self._frame.tenant, table.c.deleted_at.is_(None))
         return and_(alive, self._frame.visible(spec.name, table)) if self._as_caller else alive
 
+    def _alias(self, table: Table) -> FromClause:
+        self._aliases += 1
+        return alias(table, None if self._use is None else (self._use, self._aliases))
+
     def _end(self, path: tuple[str, ...]) -> tuple[EntitySpec, FromClause]:
         """The entity and the table at the end of a path over relations to one row."""
         if path not in self._ends:
@@ -138,10 +167,10 @@ class EntityPlace:
     def _join_parent(
         self, near: FromClause, relation: RelationSpec
     ) -> tuple[EntitySpec, FromClause]:
-        parent = self._frame.tables[relation.target].alias()
+        parent = self._alias(self._frame.tables[relation.target])
         key: ColumnElement[Any] = near.c[relation.column]
         if relation.through_identity:
-            links = identity_link.alias()
+            links = self._alias(identity_link)
             linked = and_(links.c.tenant_id == self._frame.tenant, links.c.member_id == key)
             self._joins.append(Join(links, linked, outer=True))
             key = links.c.customer_id

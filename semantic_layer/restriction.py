@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, false
 from access_policies import Visibility
 from index.predicate import Truth, filter_sql
 from index.specs import EntitySpec
-from semantic_layer.place import EntityPlace, Frame
+from semantic_layer.place import EntityPlace, Frame, alias
 
 _KEPT = 512
 _OF_ONE_ENTITY = 8
@@ -56,6 +56,7 @@ class _Asked:
         self.frame = replace(frame, visible=lambda _entity, _table: false())
         self.spec = spec
         self.visibility = visibility
+        self.number = number
         self._key = (id(visibility), id(frame.tables), id(spec), frame.tenant, number)
 
     def __hash__(self) -> int:
@@ -67,8 +68,9 @@ class _Asked:
 
 def _make(asked: _Asked) -> Restriction:
     frame = asked.frame
-    table = frame.tables[asked.spec.name].alias()
-    place = EntityPlace(frame, asked.spec, table)
+    use = None if asked.number is None else (asked.spec.name, asked.number)
+    table = alias(frame.tables[asked.spec.name], use)
+    place = EntityPlace(frame, asked.spec, table, use=use)
     visible = filter_sql(asked.visibility.rows, place, frame.now)
     alive = (table.c.tenant_id == frame.tenant, table.c.deleted_at.is_(None))
     return Restriction(place, (*alive, visible))

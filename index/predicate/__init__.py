@@ -34,10 +34,12 @@ from index.predicate.place import Place
 from index.predicate.reads import any_rows, attributes, callers, every_attribute, named, reads_now
 from index.predicate.sql import to_sql
 from index.predicate.substitute import (
+    Substituter,
     conjoin,
     disjoin,
     negation,
     substitute,
+    substituter,
     where_not_false,
     where_true,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "Predicate",
     "Row",
     "Scalar",
+    "Substituter",
     "Term",
     "TextOperator",
     "TextTest",
@@ -88,6 +91,7 @@ __all__ = [
     "negation",
     "reads_now",
     "substitute",
+    "substituter",
     "to_sql",
     "where_not_false",
     "where_true",

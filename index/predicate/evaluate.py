@@ -61,6 +61,8 @@ def evaluator(predicate: Predicate) -> Evaluator:
     match predicate:
         case Truth(value):
             return lambda _row, _caller, _now: value
+        case Comparison(symbol, left, Constant(known)) if type(known) in _PLAIN:
+            return _compared_with(symbol, _reader(left), known)
         case Comparison(symbol, left, right):
             return _on_two(left, right, comparison(symbol))
         case TextTest(test, text, part):
@@ -77,11 +79,9 @@ def evaluator(predicate: Predicate) -> Evaluator:
             inner = evaluator(operand)
             return lambda row, caller, now: negate(inner(row, caller, now))
         case And(operands):
-            parts = [evaluator(operand) for operand in operands]
-            return lambda row, caller, now: conjunction([p(row, caller, now) for p in parts])
+            return _joined(operands, decisive=False)
         case Or(operands):
-            parts = [evaluator(operand) for operand in operands]
-            return lambda row, caller, now: disjunction([p(row, caller, now) for p in parts])
+            return _joined(operands, decisive=True)
         case _:
             assert_never(predicate)
 
@@ -144,16 +144,37 @@ def negate(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
-def conjunction(values: Sequence[bool | None]) -> bool | None:
-    if False in values:
-        return False
-    return None if None in values else True
-
-
 def disjunction(values: Sequence[bool | None]) -> bool | None:
     if True in values:
         return True
     return None if None in values else False
+
+
+def _compared_with(symbol: Operator, read: _Reader, known: Any) -> Evaluator:
+    """The usual comparison, which a decision is mostly made of: nothing but what it takes."""
+    compare, test, kind = _COMPARISONS[symbol], comparison(symbol), type(known)
+
+    def compared(row: Row, caller: CallerValues | None, now: datetime) -> bool | None:
+        value = read(row, caller, now)
+        return compare(value, known) if type(value) is kind else test(value, known)
+
+    return compared
+
+
+def _joined(operands: Sequence[Predicate], *, decisive: bool) -> Evaluator:
+    """All of the parts, or any: the decisive value if one has it, else unknown if one is."""
+    parts = [evaluator(operand) for operand in operands]
+    idle = not decisive
+
+    def test(row: Row, caller: CallerValues | None, now: datetime) -> bool | None:
+        joined: bool | None = idle
+        for part in parts:
+            value = part(row, caller, now)
+            if value is not idle and joined is not decisive:
+                joined = value
+        return joined
+
+    return test
 
 
 def _missing_test(term: Term) -> Evaluator:
@@ -206,12 +227,22 @@ def _reader(term: Term) -> _Reader:
         case Attribute((name,)):
             return lambda row, _caller, _now: row.get(name)
         case Attribute((relation, name)):
-            return lambda row, _caller, _now: _part(row.get(relation), name)
+            return _across(relation, name)
         case Attribute(path):
             at_end = _path_reader(path)
             return lambda row, _caller, _now: at_end(row)
         case _:
             assert_never(term)
+
+
+def _across(relation: str, name: str) -> _Reader:
+    """A field of the row that a relation leads to: the usual hop, without a call for it."""
+
+    def read(row: Row, _caller: CallerValues | None, _now: datetime) -> Any:
+        parent = row.get(relation)
+        return parent.get(name) if type(parent) is dict else _part(parent, name)
+
+    return read
 
 
 def _path_reader(path: tuple[str, ...]) -> Callable[[Row], Any]:

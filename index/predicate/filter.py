@@ -44,6 +44,7 @@ class _Filter:
         self._place = place
         self._now = now
         self._exact = Translation(place, now)
+        self._written: dict[tuple[Predicate, bool], ColumnElement[bool]] = {}
 
     def when(self, predicate: Predicate, *, wanted: bool) -> ColumnElement[bool]:
         """True where the predicate's value is the wanted one; elsewhere false or null."""
@@ -56,6 +57,15 @@ class _Filter:
                 parts = [self.when(operand, wanted=wanted) for operand in operands]
                 both = isinstance(predicate, And) is wanted
                 return and_(true(), *parts) if both else or_(false(), *parts)
+            case _:
+                # Rules of one policy repeat each other: each test is written, and sent, once.
+                key = predicate, wanted
+                if key not in self._written:
+                    self._written[key] = self._atom(predicate, wanted=wanted)
+                return self._written[key]
+
+    def _atom(self, predicate: Predicate, *, wanted: bool) -> ColumnElement[bool]:
+        match predicate:
             case IsMissing(Attribute(path)) if len(path) > 1:
                 return self._missing_beyond(path, wanted=wanted)
             case Membership(Constant(str() as item), Attribute() as collection) if wanted:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 Scalar = str | int | Decimal | bool | datetime | UUID
@@ -29,9 +29,12 @@ class Attribute:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An attribute of who asks: `user.regions`, `agent.name`, or `purpose` itself (empty name)."""
+class Caller(NamedTuple):
+    """An attribute of who asks: `user.regions`, `agent.name`, or `purpose` itself (empty name).
+
+    A tuple, because its value is looked up by it many times in each decision, and tuples are
+    hashed fast.
+    """
 
     kind: CallerKind
     name: str = ""

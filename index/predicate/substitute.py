@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, assert_never
+from datetime import UTC, datetime
+from typing import Any
 
 from index.predicate.evaluate import (
     CallerValues,
+    Row,
     comparison,
     contained,
+    evaluator,
     negate,
     overlapping,
     text_test,
@@ -33,6 +36,9 @@ from index.predicate.nodes import (
     TextTest,
     Truth,
 )
+from index.predicate.reads import any_rows, attributes, callers, reads_now
+
+Substituter = Callable[[CallerValues], Predicate]
 
 
 def substitute(predicate: Predicate, caller_values: CallerValues) -> Predicate:
@@ -42,13 +48,45 @@ def substitute(predicate: Predicate, caller_values: CallerValues) -> Predicate:
     the caller lacks makes its comparison unknown. The present moment stays symbolic, so the result
     may be kept.
     """
+    return substituter(predicate)(caller_values)
 
+
+def substituter(predicate: Predicate) -> Substituter:
+    """The predicate as a function of the caller, for one that meets many callers: what does not ask
+    about them is folded once, and what asks of nothing else is evaluated."""
+    build = _substituter(predicate)
+    if not callers(predicate):
+        folded = build(_nobody)
+        return lambda _values: folded
+    if attributes(predicate) or any_rows(predicate) or reads_now(predicate):
+        return build
+    evaluate = evaluator(predicate)
+    return lambda values: _TRUTHS[evaluate(_NO_ROW, values, _NEVER_READ)]
+
+
+def _substituter(predicate: Predicate) -> Substituter:
+    match predicate:
+        case AnyRow(path, condition):
+            inner = substituter(condition)
+            return lambda values: AnyRow(path, inner(values))
+        case Not(operand):
+            inner = substituter(operand)
+            return lambda values: negation(inner(values))
+        case And(operands):
+            parts = [substituter(operand) for operand in operands]
+            return lambda values: conjoin(part(values) for part in parts)
+        case Or(operands):
+            parts = [substituter(operand) for operand in operands]
+            return lambda values: disjoin(part(values) for part in parts)
+        case _:
+            return lambda values: _atom(predicate, values)
+
+
+def _atom(predicate: Predicate, caller_values: CallerValues) -> Predicate:
     def known(term: Term) -> Term:
         return Constant(caller_values(term)) if isinstance(term, Caller) else term
 
     match predicate:
-        case Truth():
-            return predicate
         case Comparison(symbol, left, right):
             return _comparison(Comparison(symbol, known(left), known(right)))
         case Membership(item, collection):
@@ -59,16 +97,17 @@ def substitute(predicate: Predicate, caller_values: CallerValues) -> Predicate:
             return _text_test(TextTest(symbol, known(text), known(part)))
         case IsMissing(term):
             return _is_missing(IsMissing(known(term)))
-        case AnyRow(path, condition):
-            return AnyRow(path, substitute(condition, caller_values))
-        case Not(operand):
-            return negation(substitute(operand, caller_values))
-        case And(operands):
-            return conjoin(substitute(operand, caller_values) for operand in operands)
-        case Or(operands):
-            return disjoin(substitute(operand, caller_values) for operand in operands)
         case _:
-            assert_never(predicate)
+            return predicate
+
+
+def _nobody(_caller: Caller) -> None:
+    return None
+
+
+_TRUTHS = {True: ALWAYS, False: NEVER, None: UNKNOWN}
+_NO_ROW: Row = {}
+_NEVER_READ = datetime.min.replace(tzinfo=UTC)
 
 
 def negation(predicate: Predicate) -> Predicate:
@@ -131,9 +170,11 @@ def _join(
     parts: dict[Predicate, None] = {}
     for predicate in predicates:
         for part in predicate.operands if isinstance(predicate, joint) else (predicate,):
-            if part == decisive:
+            if not isinstance(part, Truth):
+                parts[part] = None
+            elif part == decisive:
                 return decisive
-            if part != idle:
+            elif part != idle:
                 parts[part] = None
     if not parts:
         return idle
@@ -191,4 +232,4 @@ def _fold(
 
 
 def _is_unknown(term: Term) -> bool:
-    return term == Constant(None)
+    return isinstance(term, Constant) and term.value is None

@@ -12,6 +12,7 @@ from sqlalchemy.sql.sqltypes import DateTime, String
 from index.predicate import (
     NEVER,
     UNKNOWN,
+    And,
     Attribute,
     Comparison,
     Constant,
@@ -19,6 +20,7 @@ from index.predicate import (
     Membership,
     Not,
     Now,
+    Or,
     Predicate,
     Term,
     TextTest,
@@ -30,6 +32,21 @@ EVALUATE = importlib.import_module("index.predicate.evaluate")
 SUBSTITUTE = importlib.import_module("index.predicate.substitute")
 SQL = importlib.import_module("index.predicate.sql")
 FILTER = importlib.import_module("index.predicate.filter")
+
+
+def _unknown_as(value: bool, *, joined: type[And] | type[Or]) -> Make:
+    """`and` or `or` that knows two values only."""
+
+    def make(original: Any) -> Callable[..., Any]:
+        def lossy(operands: Any, *, decisive: bool) -> Callable[..., Any]:
+            test: Callable[..., Any] = original(operands, decisive=decisive)
+            if decisive is not (joined is Or):
+                return test
+            return lambda *read: value if test(*read) is None else test(*read)
+
+        return lossy
+
+    return make
 
 
 def _of_texts(change: Callable[[Any], Any], *, ordered: bool = False) -> Make:
@@ -201,10 +218,10 @@ LANGUAGE_MUTATIONS: list[Mutation] = [
              "not ticket.priority < 2"),
     Mutation("not of what is not true", FILTER._Filter, "when", _in_filter(_not_of_what_is_true),
              "not ticket.priority < 2"),
-    Mutation("unknown or false is false", EVALUATE, "disjunction",
-             instead(lambda values: True in values), "not (ticket.urgent or ticket.priority < 2)"),
-    Mutation("unknown and true is true", EVALUATE, "conjunction",
-             instead(lambda values: False not in values), "ticket.urgent and ticket.priority < 2"),
+    Mutation("unknown or false is false", EVALUATE, "_joined", _unknown_as(False, joined=Or),
+             "not (ticket.urgent or ticket.priority < 2)"),
+    Mutation("unknown and true is true", EVALUATE, "_joined", _unknown_as(True, joined=And),
+             "ticket.urgent and ticket.priority < 2"),
     Mutation("what is unknown is left out", SUBSTITUTE, "conjoin", _without_unknown,
              "ticket.urgent and user.lead"),
     Mutation("a missing value is false", EVALUATE, "comparison", _null_is_a_value,

@@ -16,22 +16,19 @@ from access_policies import (
     Principal,
     Snapshot,
     Visibility,
+    enforcer,
     masks,
     snapshot,
     visibility,
 )
-from access_policies.enforcer import RowEnforcer
-from access_policies.policies import sides_in_force
+from access_policies.policies import Effect, sides_in_force
 from index.predicate import where_not_false, where_true
 from tests.access_policies.mutation import Make, Mutation, instead
 
 
-def _deny_where_true(original: Any) -> Callable[..., Any]:
-    return lambda self, rule_id, _effect, read: original(self, rule_id, "allow", read)
-
-
-def _allow_unless_false(original: Any) -> Callable[..., Any]:
-    return lambda self, rule_id, _effect, read: original(self, rule_id, "deny", read)
+def _tested_as(effect: Effect) -> Make:
+    """Each rule applies as one of the effect would, and still counts as what it is."""
+    return lambda original: lambda rule: original(replace(rule, effect=effect))
 
 
 def _policies(change: Callable[[Policy], Policy]) -> Make:
@@ -107,10 +104,10 @@ POLICY_MUTATIONS: list[Mutation] = [
     # Unknown, at the end of a rule.
     Mutation("what the caller lacks is let through", visibility, "where_true",
              instead(where_not_false), "ticket.region == user.region"),
-    Mutation("a deny rule needs to be true", RowEnforcer, "_applies", _deny_where_true,
+    Mutation("a deny rule needs to be true", enforcer, "_test", _tested_as("allow"),
              "ticket.urgent"),
-    Mutation("an allow rule applies unless it is false", RowEnforcer, "_applies",
-             _allow_unless_false, "ticket.urgent"),
+    Mutation("an allow rule applies unless it is false", enforcer, "_test", _tested_as("deny"),
+             "ticket.urgent"),
     Mutation("a mask needs to be true", visibility, "where_not_false", instead(where_true),
              "ticket.region == user.region"),
     # Who asks.
