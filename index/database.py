@@ -46,6 +46,7 @@ class Database:
             self._writer = create_engine(
                 self.url,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error's text goes to logs, and parameters hold data
                 connect_args={
                     "connect_timeout": CONNECT_SECONDS,
                     "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
@@ -64,6 +65,7 @@ class Database:
             pool = {} if self._pooled else {"poolclass": NullPool}
             self._reader = create_async_engine(
                 self._query_url,
+                hide_parameters=True,
                 connect_args={"connect_timeout": CONNECT_SECONDS, "options": options},
                 **pool,
             )
