@@ -126,6 +126,7 @@ class PolicyDesk:
         """Store the documents as a new version. `onto` is the version in force that they were made
         from, None for what a tenant starts with: what others publish meanwhile is never undone by
         accident. Needs the right to edit every document that differs."""
+        self._standing.require_any(editor)
         base, old = self._standing.documents()
         if base != onto:
             raise InvalidRequest(

@@ -44,11 +44,10 @@ own_contacts = with_rule("contact", reading('user.name == "omar" and contact.ema
 @pytest.mark.parametrize(
     ("author", "change", "said"),
     [
-        # Owners of other entities, people without the right to edit, and people without any.
+        # Owners of other entities, and people without the right to edit.
         ("omar", narrower, "policy of ticket; support-data or writers or an administrator may"),
         ("ada", narrower, "may not edit the policy of ticket"),
         ("pam", narrower, "may not edit the policy of ticket"),
-        ("nick", narrower, "may not edit the policy of ticket"),
         # One's own entity together with another; another's under another name, or gone.
         ("maya", both(narrower, billing), "may not edit the policy of invoice"),
         ("maya", without("invoice.yaml"), "may not edit the policy of invoice"),
@@ -67,6 +66,14 @@ def test_a_change_that_is_not_ones_own(
 ) -> None:
     with office.refused(NotPermitted, "not yours to make", said):
         office.draft(author, change)
+
+
+def test_who_has_no_right_learns_nothing_by_drafting(office: Office) -> None:
+    number, documents = office.desk.documents(office.operator)
+    nick = office.editor("nick")
+    for given, onto in ((narrower(documents), number), (documents, number), (documents, 7)):
+        with office.refused(NotPermitted, "for their owners and for administrators"):
+            office.desk.draft(nick, given, "to see what it says", onto=onto)
 
 
 @pytest.mark.parametrize(
