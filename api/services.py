@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
+from sqlalchemy import Connection
 
 from access_policies import PoliciesInForce, Principal, read_directory
 from api.auth import Claims, InvalidTokenError, Tokens, load_tokens
@@ -16,16 +17,18 @@ from api.directory import find_principal
 from api.hash_key import load_hash_key
 from api.limits import limits
 from api.policy_desk import Examiner, PolicyDesk
+from api.secret_key import load_seal
 from api.settings import Settings
 from api.shadow_sink import ShadowSink
 from index.database import Database
 from index.embedded import embedded_database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
-from ingestion import LiveSources, Source, load_sources
+from ingestion import LiveSources, Source, SourcesInForce, sources_in_force
 from semantic_layer import (
     SHIPPED_MODEL,
     Context,
+    Feed,
     Model,
     Reader,
     Resolver,
@@ -35,6 +38,8 @@ from semantic_layer import (
 )
 
 POSTGRES_FOLDER = "postgres"
+
+_log = logging.getLogger("remit.services")
 _DRAIN_SECONDS = 5  # for comparisons with a version on trial
 
 
@@ -145,10 +150,18 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         starting=open_policies(settings),
         hash_key=load_hash_key(settings),
     )
-    sources = open_sources(settings, model)
-    live = LiveSources(database, tables, model, sources)
+    sources = _usable_sources(settings, database, model)
+    live = LiveSources(database, tables, model, sources, tenant=settings.tenant)
     shadow = Shadow(database, model, tables, ShadowSink(database))
-    reader = Reader(database, model, tables, live, recheck=settings.recheck, shadow=shadow)
+    reader = Reader(
+        database,
+        model,
+        tables,
+        live,
+        recheck=settings.recheck,
+        shadow=shadow,
+        feeds=_feeds(sources),
+    )
     schemas = Schemas(model, limits())
     return Services(
         settings=settings,
@@ -164,6 +177,15 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         schemas=schemas,
         resolver=Resolver(schemas, reader),
         tokens=load_tokens(settings) if serving else None,
+    )
+
+
+def _feeds(sources: Iterable[Source]) -> tuple[Feed, ...]:
+    return tuple(
+        Feed(mapped.entity, source.name, name)
+        for source in sources
+        for name, stream in source.streams.items()
+        for mapped in stream.entities
     )
 
 
@@ -183,9 +205,36 @@ def open_policies(settings: Settings) -> Mapping[str, str]:
     return documents
 
 
-def open_sources(settings: Settings, model: Model) -> tuple[Source, ...]:
-    """The configured sources; none when no file is named."""
-    if settings.sources is None:
-        return ()
-    configured = load_sources(settings.required_path("sources"))
-    return tuple(Source(config, model.specs) for config in configured)
+def open_sources(settings: Settings, database: Database, model: Model) -> tuple[Source, ...]:
+    """The sources in force. Raises ConfigurationError for the first that cannot be used."""
+    with database.writing() as connection:
+        found = sources_of(settings, connection)
+    return tuple(Source(found.config(name), model.specs) for name in found.entries)
+
+
+def find_source(settings: Settings, database: Database, model: Model, name: str) -> Source:
+    """A source as it is configured at this moment. Raises ConfigurationError when it is not."""
+    with database.writing() as connection:
+        found = sources_of(settings, connection)
+    return Source(found.config(name), model.specs)
+
+
+def sources_of(settings: Settings, connection: Connection) -> SourcesInForce:
+    """Which sources there are at this moment; no secret has been fetched yet."""
+    file = settings.required_path("sources") if settings.sources is not None else None
+    return sources_in_force(
+        connection, settings.tenant, home=settings.home, file=file, seal=load_seal(settings)
+    )
+
+
+def _usable_sources(settings: Settings, database: Database, model: Model) -> tuple[Source, ...]:
+    """The sources for live reads: one that cannot be used must not keep all others from answers."""
+    with database.writing() as connection:
+        found = sources_of(settings, connection)
+    usable = []
+    for name in found.entries:
+        try:
+            usable.append(Source(found.config(name), model.specs))
+        except ConfigurationError as error:
+            _log.warning("The source %s is not read live: %s", name, error)
+    return tuple(usable)

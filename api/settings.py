@@ -44,7 +44,11 @@ class Settings(BaseSettings):
     token_key_file: Path | None = None
     hash_key: SecretStr | None = None  # for masks that hash; another key gives other hashes
     hash_key_file: Path | None = None
+    secret_key: SecretStr | None = None  # for sealed secrets; of several the first seals
+    secret_key_file: Path | None = None
     recheck: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of reads put before Casbin; 1: all
+
+    worker_concurrency: Annotated[int, Field(ge=1, le=16)] = 2  # syncs at once in a worker
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080

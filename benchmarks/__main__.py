@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME …]`: every figure against a named reference, side by side in one run.
 
-Without a name, all of them: decision, plan, page, publish, preview, nested, sync.
+Without a name, all of them: decision, plan, page, publish, preview, nested, sync, workers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from access_policies import Principal, Snapshot, load_policies
-from benchmarks import decision, nested_graphql, page, plan, preview, publish, sync_rate, tokens
+from benchmarks import (
+    decision,
+    nested_graphql,
+    page,
+    plan,
+    preview,
+    publish,
+    sync_rate,
+    tokens,
+    workers,
+)
 from benchmarks.timing import Line
 from index.database import Database
 from index.embedded import embedded_database
@@ -111,6 +121,7 @@ BENCHMARKS: Mapping[str, Callable[[Run], list[Line]]] = {
     "preview": _preview,
     "nested": _nested,
     "sync": _sync,
+    "workers": lambda run: workers.measure(run.database, run.directory, scale=SYNC_SCALE),
 }
 
 

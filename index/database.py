@@ -22,6 +22,9 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 10
 LOCK_SECONDS = 30
 
+# A machine that is gone says no goodbye: without these Postgres keeps its locks for two hours.
+_NOTICE_LOSS = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+
 _SET_TENANT = text("SELECT set_config('remit.tenant', :tenant, true)")
 
 
@@ -49,7 +52,7 @@ class Database:
                 hide_parameters=True,  # an error's text goes to logs, and parameters hold data
                 connect_args={
                     "connect_timeout": CONNECT_SECONDS,
-                    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s",
+                    "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s {_NOTICE_LOSS}",
                 },
             )
         return self._writer
@@ -79,6 +82,17 @@ class Database:
         """One transaction as the owner; commits at the end, rolls back on any error."""
         try:
             with self.writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise _unavailable(error) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """One connection as the owner, each statement a transaction of its own: for what lives as
+        long as a connection does, such as locks and temporary tables."""
+        engine = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
                 yield connection
         except OperationalError as error:
             raise _unavailable(error) from error

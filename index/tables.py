@@ -169,6 +169,15 @@ erasure = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )
 
+erased_row = Table(
+    "erased_row",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("row_id", Uuid, primary_key=True, comment="of source, stream and key: tells none"),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+    comment="what was erased for good: no sync and no live read writes it again",
+)
+
 identity_link = Table(
     "identity_link",
     metadata,

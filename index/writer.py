@@ -12,16 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from index.entity_tables import EntityTables
 from index.errors import RemitError
-from index.tables import record, rejected_record, source, stream_state, tenant
+from index.tables import erased_row, record, source, tenant
 
 # The escape itself, not a backslash that somebody wrote before "u0000".
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -42,24 +42,25 @@ class Stream:
     entities: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A record on its way in, with the entity row it was mapped to (None: kept as record only)."""
 
     key: str
     data: bytes  # canonical JSON, from `canonical_json`
+    content_hash: bytes  # of the data, from `content_hash`
     updated_at: datetime | None
     entity: str | None = None
     row: Mapping[str, Any] | None = None
+    deleted_at: datetime | None = None  # since when the source calls it gone
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a batch changed: ids of rows by entity, and how many records were as before."""
+    """What a batch changed: ids of rows by entity, how many records, and how many of them left."""
 
     changed: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
     records: int = 0
-    unchanged: int = 0
+    deleted: int = 0
 
 
 def row_id(stream: Stream, key: str) -> UUID:
@@ -76,6 +77,11 @@ def canonical_json(data: Mapping[str, Any]) -> bytes:
     if b"\\u0000" in encoded and _NUL.search(encoded):
         raise Unstorable("it holds a NUL character, which Postgres text cannot store")
     return encoded
+
+
+def content_hash(data: bytes) -> bytes:
+    """What tells one content of a record from another."""
+    return blake2b(data, digest_size=16).digest()
 
 
 def register_source(connection: Connection, tenant_id: str, name: str, connector: str) -> None:
@@ -98,110 +104,112 @@ def write_batch(
     at: datetime,
     live: bool = False,
 ) -> Written:
-    """Upsert records and their rows; `at` is when they were read, by a sync or `live`."""
-    latest = {item.key: item for item in sorted(incoming, key=lambda item: item.key)}
-    if not latest:
-        return Written()
-    held = _held_hashes(connection, stream, list(latest))
-    hashes = {key: _content_hash(item.data) for key, item in latest.items()}
-    changed = [item for key, item in latest.items() if held.get(key) != hashes[key]]
-    if changed:
-        accepted = _upsert_records(connection, stream, changed, hashes, at)
-        changed = [item for item in changed if item.key in accepted]
-    rows = {item.key: row_id(stream, item.key) for item in changed if item.entity is not None}
-    _upsert_rows(connection, tables, stream, changed, rows, at)
+    """Upsert records and their rows, the last of each key; `at` is when they were read."""
+    items = list(incoming)
+    written = write_changed(connection, tables, stream, differing(connection, stream, items), at=at)
     if live:
-        _mark_live(connection, tables, stream, latest.values(), at)
-    ids: dict[str, list[UUID]] = {}
+        _mark_live(connection, tables, stream, items, at)
+    return written
+
+
+def differing(
+    connection: Connection, stream: Stream, incoming: Iterable[Incoming]
+) -> list[Incoming]:
+    """The last of each key whose content is not as held, in the order of the keys.
+
+    What is held of these keys is locked, so that nobody changes it before they are written.
+    """
+    latest = {item.key: item for item in incoming}
+    if not latest:
+        return []
+    held = _held_hashes(connection, stream, list(latest))
+    return [latest[key] for key in sorted(latest) if held.get(key) != latest[key].content_hash]
+
+
+def write_changed(
+    connection: Connection,
+    tables: EntityTables,
+    stream: Stream,
+    changed: Sequence[Incoming],
+    *,
+    at: datetime,
+) -> Written:
+    """Upsert records that `differing` returned, with their rows.
+
+    A version older than the one held is left out, and so is what was erased for good.
+    """
+    if not changed:
+        return Written()
+    ids = {item.key: row_id(stream, item.key) for item in changed}
+    erased = _erased(connection, stream, ids.values())
+    changed = [item for item in changed if ids[item.key] not in erased]
+    accepted = _upsert_records(connection, stream, changed, at)
+    changed = [item for item in changed if item.key in accepted]
+    for entity, rows in _rows(stream, ((item, ids[item.key], at) for item in changed)).items():
+        if entity is not None:
+            upsert_rows(connection, tables, entity, rows)
+        _remove_others(connection, tables, stream, entity, rows)
+    found: dict[str, list[UUID]] = {}
     for item in changed:
         if item.entity is not None:
-            ids.setdefault(item.entity, []).append(rows[item.key])
+            found.setdefault(item.entity, []).append(ids[item.key])
     return Written(
-        changed={entity: tuple(found) for entity, found in ids.items()},
+        changed={entity: tuple(rows) for entity, rows in found.items()},
         records=len(changed),
-        unchanged=len(latest) - len(changed),
+        deleted=sum(item.deleted_at is not None for item in changed),
     )
 
 
-def mark_deleted(
-    connection: Connection, tables: EntityTables, stream: Stream, keys: Sequence[str], at: datetime
-) -> None:
-    """Take rows out of every answer because the source no longer has them. Records stay."""
-    ids = [row_id(stream, key) for key in keys]
-    # Locks the records before the rows, as a write does.
-    _held_hashes(connection, stream, list(keys))
-    # The next record of these keys must be written even when its content is as before.
-    connection.execute(
-        update(record)
-        .where(record.c.tenant_id == stream.tenant, record.c.source == stream.source)
-        .where(record.c.stream == stream.name, record.c.key.in_(list(keys)))
-        .values(content_hash=b"")
+def write_rows_again(
+    connection: Connection,
+    tables: EntityTables,
+    stream: Stream,
+    held: Iterable[tuple[Incoming, datetime]],
+) -> list[UUID]:
+    """Make the rows of records that are held, with the time of each, as they are mapped now.
+
+    Returns the ids of the rows that differed; only they are written.
+    """
+    items = ((item, row_id(stream, item.key), at) for item, at in held)
+    changed: list[UUID] = []
+    for entity, rows in _rows(stream, items).items():
+        if entity is not None:
+            changed += _upsert_different(connection, tables, entity, rows)
+        changed += _remove_others(connection, tables, stream, entity, rows)
+    return changed
+
+
+def of_stream(table: Any, stream: Stream) -> tuple[Any, Any, Any]:
+    """The conditions for what a table has of the stream."""
+    return (
+        table.c.tenant_id == stream.tenant,
+        table.c.source == stream.source,
+        table.c.stream == stream.name,
     )
-    for entity in stream.entities:
-        table = tables[entity]
-        connection.execute(
-            update(table)
-            .where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
-            .where(table.c.deleted_at.is_(None))
-            .values(deleted_at=at, live_at=at)
-        )
-
-
-def reject(
-    connection: Connection, stream: Stream, run_id: UUID | None, raw: object, reason: str
-) -> None:
-    """Set a record aside with the reason, as text, so that it can be looked at and replayed."""
-    rejected_id = uuid5(_ROWS, f"{stream.tenant}\x1f{stream.source}\x1f{stream.name}\x1f{raw!r}")
-    row = upsert(rejected_record).values(
-        tenant_id=stream.tenant,
-        rejected_id=rejected_id,
-        run_id=run_id,
-        source=stream.source,
-        stream=stream.name,
-        reason=reason,
-        raw=_safe_text(raw),
-    )
-    connection.execute(row.on_conflict_do_nothing())
-
-
-def load_state(connection: Connection, stream: Stream) -> Any | None:
-    """The Airbyte STATE from which the next sync of the stream goes on, or None."""
-    return connection.execute(
-        select(stream_state.c.state).where(
-            stream_state.c.tenant_id == stream.tenant,
-            stream_state.c.source == stream.source,
-            stream_state.c.stream == stream.name,
-        )
-    ).scalar_one_or_none()
-
-
-def save_state(
-    connection: Connection, stream: Stream, *, state: Any | None, synced_at: datetime | None
-) -> None:
-    """Keep the STATE (when given) and, at the stream's end, when it was read up to its end."""
-    values = {"state": state} if state is not None else {}
-    if synced_at is not None:
-        values["synced_at"] = synced_at
-    key = {"tenant_id": stream.tenant, "source": stream.source, "stream": stream.name}
-    row = upsert(stream_state).values(**key, **values)
-    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_=values))
-
-
-def _content_hash(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()
 
 
 def _held_hashes(connection: Connection, stream: Stream, keys: list[str]) -> dict[str, bytes]:
     rows = connection.execute(
         select(record.c.key, record.c.content_hash)
-        .where(record.c.tenant_id == stream.tenant, record.c.source == stream.source)
-        .where(record.c.stream == stream.name, record.c.key == func.any(bindparam("keys")))
+        .where(*of_stream(record, stream), record.c.key == func.any(bindparam("keys")))
         # Always in the same order, so that a sync and a live read never wait for each other.
         .order_by(record.c.key)
         .with_for_update(),
         {"keys": keys},
     )
-    return {key: bytes(content_hash) for key, content_hash in rows}
+    return {key: bytes(content) for key, content in rows}
+
+
+def _erased(connection: Connection, stream: Stream, ids: Iterable[UUID]) -> set[UUID]:
+    """Which of the rows were erased for good.
+
+    Asked once the records are locked, which an erasure does too: who comes second sees the first.
+    """
+    of_tenant = select(erased_row.c.row_id).where(erased_row.c.tenant_id == stream.tenant)
+    if connection.execute(of_tenant.limit(1)).first() is None:
+        return set()  # as nearly always, and several times faster to find out
+    erased = of_tenant.where(erased_row.c.row_id == func.any(bindparam("ids")))
+    return set(connection.execute(erased, {"ids": list(ids)}).scalars())
 
 
 # One JSON parameter a batch instead of one parameter a value: Postgres takes it apart itself, which
@@ -209,13 +217,14 @@ def _held_hashes(connection: Connection, stream: Stream, keys: list[str]) -> dic
 _UPSERT_RECORDS = text(
     """
     INSERT INTO remit.record AS held
-        (tenant_id, source, stream, key, data, content_hash, updated_at, synced_at)
-    SELECT :tenant, :source, :stream, key, data, decode(hash, 'hex'), updated_at, :at
+        (tenant_id, source, stream, key, data, content_hash, updated_at, synced_at, deleted_at)
+    SELECT :tenant, :source, :stream, key, data, decode(hash, 'hex'), updated_at, :at, deleted_at
     FROM json_to_recordset(CAST(:records AS json))
-        AS r(key text, data jsonb, hash text, updated_at timestamptz)
+        AS r(key text, data jsonb, hash text, updated_at timestamptz, deleted_at timestamptz)
     ON CONFLICT (tenant_id, source, stream, key) DO UPDATE
         SET data = excluded.data, content_hash = excluded.content_hash,
-            updated_at = excluded.updated_at, synced_at = excluded.synced_at
+            updated_at = excluded.updated_at, synced_at = excluded.synced_at,
+            deleted_at = excluded.deleted_at
         WHERE held.updated_at IS NULL OR excluded.updated_at IS NULL
             OR held.updated_at <= excluded.updated_at
     RETURNING key
@@ -224,18 +233,15 @@ _UPSERT_RECORDS = text(
 
 
 def _upsert_records(
-    connection: Connection,
-    stream: Stream,
-    changed: Sequence[Incoming],
-    hashes: Mapping[str, bytes],
-    at: datetime,
+    connection: Connection, stream: Stream, changed: Sequence[Incoming], at: datetime
 ) -> set[str]:
     records = [
         {
             "key": item.key,
             "data": orjson.Fragment(item.data),
-            "hash": hashes[item.key].hex(),
+            "hash": item.content_hash.hex(),
             "updated_at": item.updated_at,
+            "deleted_at": item.deleted_at,
         }
         for item in changed
     ]
@@ -253,64 +259,87 @@ def _upsert_records(
     )
 
 
-def _upsert_rows(
-    connection: Connection,
-    tables: EntityTables,
-    stream: Stream,
-    changed: Sequence[Incoming],
-    ids: Mapping[str, UUID],
-    at: datetime,
-) -> None:
-    by_entity: dict[str, list[dict[str, Any]]] = {}
-    for item in changed:
-        if item.entity is not None and item.row is not None:
-            by_entity.setdefault(item.entity, []).append(
-                {
-                    **item.row,
-                    "tenant_id": stream.tenant,
-                    "id": ids[item.key],
-                    "source": stream.source,
-                    "stream": stream.name,
-                    "remote_id": item.key,
-                    "synced_at": at,
-                }
-            )
-    for entity, rows in by_entity.items():
-        upsert_rows(connection, tables, entity, rows)
-        for other in stream.entities:
-            if other != entity:
-                # A record can change what it is (an end user becomes an agent).
-                _remove_rows(connection, tables, other, [row["id"] for row in rows], stream.tenant)
+_Rows = Mapping[str | None, list[dict[str, Any]]]
+"""Whole rows by entity; under None, those of records that are no entity."""
+
+
+def _rows(stream: Stream, items: Iterable[tuple[Incoming, UUID, datetime]]) -> _Rows:
+    by_entity: dict[str | None, list[dict[str, Any]]] = {}
+    for item, identity, at in items:
+        by_entity.setdefault(item.entity, []).append(
+            {
+                **(item.row or {}),
+                "tenant_id": stream.tenant,
+                "id": identity,
+                "source": stream.source,
+                "stream": stream.name,
+                "remote_id": item.key,
+                "synced_at": at,
+                "deleted_at": item.deleted_at,
+            }
+        )
+    return by_entity
 
 
 def upsert_rows(
     connection: Connection, tables: EntityTables, entity: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Upsert whole entity rows, all with the same columns; a column they leave out is kept."""
-    if not rows:
-        return
+    if rows:
+        statement = _upsert_statement(tables[entity], rows[0])
+        connection.execute(text(statement), _as_json(rows))
+
+
+def _upsert_different(
+    connection: Connection, tables: EntityTables, entity: str, rows: Sequence[Mapping[str, Any]]
+) -> list[UUID]:
+    """The same, without those that are held just so; returns the ids of the others."""
     table = tables[entity]
-    columns = [column.name for column in table.columns if column.name in rows[0]]
+    values = [column.name for column in table.columns if column.name in rows[0]]
+    held, given = (
+        ", ".join(f'{side}."{name}"' for name in values) for side in ("held", "excluded")
+    )
+    statement = (
+        f"{_upsert_statement(table, rows[0])}"
+        f" WHERE ({held}) IS DISTINCT FROM ({given}) RETURNING id"
+    )
+    return list(connection.execute(text(statement), _as_json(rows)).scalars())
+
+
+def _upsert_statement(table: Table, row: Mapping[str, Any]) -> str:
+    columns = [column.name for column in table.columns if column.name in row]
     names = ", ".join(f'"{name}"' for name in columns)
     changes = ", ".join(
         f'"{name}" = excluded."{name}"' for name in columns if name not in ("tenant_id", "id")
     )
     qualified = f'"{table.schema}"."{table.name}"'
-    connection.execute(
-        text(
-            f"INSERT INTO {qualified} ({names}) SELECT {names}"  # noqa: S608  names from the model
-            f" FROM json_populate_recordset(NULL::{qualified}, CAST(:rows AS json))"
-            f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}"
-        ),
-        {"rows": orjson.dumps(rows, default=str).decode()},
+    return (
+        f"INSERT INTO {qualified} AS held ({names}) SELECT {names}"  # noqa: S608  names from the model
+        f" FROM json_populate_recordset(NULL::{qualified}, CAST(:rows AS json))"
+        f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}"
     )
 
 
-def _remove_rows(
-    connection: Connection, tables: EntityTables, entity: str, ids: Sequence[UUID], tenant_id: str
-) -> None:
-    table = tables[entity]
-    connection.execute(delete(table).where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
+def _as_json(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {"rows": orjson.dumps(rows, default=str).decode()}
+
+
+def _remove_others(
+    connection: Connection,
+    tables: EntityTables,
+    stream: Stream,
+    entity: str | None,
+    rows: Sequence[Mapping[str, Any]],
+) -> list[UUID]:
+    """Remove what the records of these rows were before: an end user can become an agent."""
+    removed: list[UUID] = []
+    for other in stream.entities:
+        if other != entity:
+            table = tables[other]
+            ids = [row["id"] for row in rows]
+            gone = delete(table).where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
+            removed += connection.execute(gone.returning(table.c.id)).scalars()
+    return removed
 
 
 def _mark_live(
@@ -331,23 +360,3 @@ def _mark_live(
             .where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
             .values(live_at=at)
         )
-
-
-def _safe_text(raw: object) -> str:
-    try:
-        return orjson.dumps(raw, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, ValueError):
-        return repr(raw).replace("\x00", "\\x00")
-
-
-def update_statistics(
-    connection: Connection, tables: EntityTables, entities: Iterable[str]
-) -> None:
-    """Let Postgres count anew what it plans by, which it would do by itself only a minute later.
-
-    Until then it takes freshly loaded tables for empty, and joins them in ways that take seconds.
-    """
-    for entity in entities:
-        table = tables[entity]
-        connection.execute(text(f'ANALYZE "{table.schema}"."{table.name}"'))
-    connection.execute(text("ANALYZE remit.identity_link"))

@@ -1,83 +1,164 @@
-"""A configured source, read in process through the Airbyte CDK."""
+"""A configured source: what streams it has, what they become, and how they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import closing
+from functools import cached_property, partial
 from typing import Any
 
 from index.errors import ConfigurationError, Unavailable
 from index.specs import EntitySpecs
 from index.writer import Stream
-from ingestion.airbyte.diagnosis import listening, reason
-from ingestion.airbyte.in_process import Record, State, read_stream
-from ingestion.airbyte.manifest import CONNECTORS, check_settings, load_manifest
-from ingestion.configuration import SourceConfig
-from ingestion.live.client import Client
+from ingestion.airbyte.catalog import DiscoveredStream
+from ingestion.airbyte.check import CheckResult, StreamCheck
+from ingestion.airbyte.connector import Connector, ConnectorError, Record, Warn
+from ingestion.airbyte.declarative import DeclarativeConnector
+from ingestion.airbyte.launch import prepare_launch
+from ingestion.airbyte.manifest import (
+    CONNECTORS,
+    check_settings,
+    load_manifest,
+    read_manifest,
+)
+from ingestion.airbyte.process_connector import ProcessConnector
+from ingestion.airbyte.redaction import Redactor
+from ingestion.airbyte.state import State
+from ingestion.live.client import Client, NotReadable
 from ingestion.mapping.format import StreamMapping, load_mapping
 from ingestion.mapping.mapper import Mapper
+from ingestion.workspace.source_config import SourceConfig
 
 
 class SourceError(Unavailable):
-    """A source that could not be read; the message has no payload and no secret."""
+    """A source that could not be read; the message has no payload and no secret.
 
-    def __init__(self, source: str, stream: str, why: str) -> None:
-        super().__init__(f"{source}, {stream}: {why}.")
+    `stream` is None when it concerns the source as a whole.
+    """
+
+    def __init__(self, source: str, stream: str | None, why: str) -> None:
+        super().__init__(f"{source}, {stream}: {why}." if stream else f"{source}: {why}.")
         self.source = source
         self.stream = stream
         self.reason = why
 
 
 class Source:
-    """One configured source: what streams it has, what they become, and how they are read.
+    """One configured source.
 
     Raises ConfigurationError when the connector is unknown, its settings are not as the connector
-    wants them, or its mapping does not fit the model.
+    wants them, or its mapping does not fit the model. A connector that runs as a process is asked
+    for its streams when they are first needed, which takes seconds, and says then what is wrong.
     """
 
     def __init__(self, config: SourceConfig, specs: EntitySpecs) -> None:
         self.name = config.name
         self.connector = config.connector
-        self.manifest = load_manifest(config.connector)
+        self.origin = config.origin
         self.settings = dict(config.settings)
-        check_settings(self.manifest, self.settings, f"source {config.name!r}")
-        self.base_url = str(self.settings.get("base_url", "")).rstrip("/")
-        self.settings["base_url"] = self.base_url
         self._specs = specs
-        self.streams: Mapping[str, StreamMapping] = load_mapping(
-            CONNECTORS / config.connector / "mapping.yaml", specs
-        )
-        known = {stream["name"] for stream in self.manifest["streams"]}
-        strange = sorted(self.streams.keys() - known)
-        if strange:
-            raise ConfigurationError(
-                f"connector {config.connector}: the mapping names stream {strange[0]!r}, which the"
-                f" manifest does not have ({', '.join(sorted(known))})."
-            )
+        self._chosen = config.streams
+        self._discovered: tuple[DiscoveredStream, ...] = ()
+        self._reader = _connector(config, self.settings)
+        self.mapped = _mapping(config, specs)
+        if config.origin.connector is not None:
+            self._refuse_strange(stream["name"] for stream in self.manifest["streams"])
         self._stream_of = {
             mapped.entity: name
-            for name, stream in self.streams.items()
+            for name, stream in self.mapped.items()
             for mapped in stream.entities
         }
 
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The manifest of a connector that has one, else an empty one."""
+        reader = self._reader
+        return reader.manifest if isinstance(reader, DeclarativeConnector) else {}
+
+    @cached_property
+    def streams(self) -> Mapping[str, StreamMapping]:
+        """The streams that a sync reads: those of the mapping, parents first, then the others.
+
+        Raises SourceError when the connector cannot say which streams there are, and
+        ConfigurationError when one that was chosen or mapped does not exist.
+        """
+        if self.origin.connector is not None and self._chosen is None:
+            return self.mapped  # a shipped connector reads what it has a mapping for
+        discovered = self._discovered or self.discover()
+        self._refuse_strange(stream.name for stream in discovered)
+        found = {**self.mapped}
+        for stream in discovered:
+            # Kept as records, so a mapping made later can be applied to what is there.
+            found.setdefault(stream.name, StreamMapping(key=stream.primary_key or None))
+        if self._chosen is None:
+            return found
+        return {name: mapping for name, mapping in found.items() if name in self._chosen}
+
+    @property
+    def unmapped(self) -> tuple[str, ...]:
+        """The streams among them that no mapping claims: they are stored as records only."""
+        return tuple(name for name in self.streams if name not in self.mapped)
+
     def stream(self, name: str, tenant: str) -> Stream:
         """The stream as the index knows it."""
-        entities = tuple(mapped.entity for mapped in self.streams[name].entities)
+        entities = tuple(mapped.entity for mapped in self._mapping(name).entities)
         return Stream(tenant=tenant, source=self.name, name=name, entities=entities)
 
     def mapper(self, name: str, tenant: str) -> Mapper:
         """What turns the stream's records into rows of the tenant."""
-        return Mapper(self.streams[name], self.stream(name, tenant), self._specs, self.settings)
+        return Mapper(self._mapping(name), self.stream(name, tenant), self._specs, self.settings)
 
     def stream_of(self, entity: str) -> str | None:
         """The stream whose records become rows of the entity, None when there is none."""
         return self._stream_of.get(entity)
 
     def client(self) -> Client:
-        """A client for single requests; the caller closes it."""
+        """A client for single requests; the caller closes it.
+
+        Raises NotReadable for a connector whose address and credentials only itself knows how to
+        use.
+        """
+        if "requester" not in self.manifest.get("definitions", {}):
+            raise NotReadable("its connector reads whole streams, and no single records")
         return Client(self.manifest, self.settings, self.name)
 
+    def specification(self) -> Mapping[str, Any]:
+        """The JSON schema of its settings. Raises SourceError when the connector cannot say."""
+        try:
+            return self._reader.specification()
+        except (ConnectorError, ConfigurationError) as error:
+            raise SourceError(self.name, None, _reason(error)) from None
+
+    def discover(self) -> tuple[DiscoveredStream, ...]:
+        """All streams that the connector has now. Raises SourceError when it cannot say."""
+        try:
+            self._discovered = self._reader.discover()
+        except (ConnectorError, ConfigurationError) as error:
+            raise SourceError(self.name, None, _reason(error)) from None
+        return self._discovered
+
+    def check(self, streams: Collection[str] | None = None) -> CheckResult:
+        """Try the source, then each of the streams (all that a sync reads) up to a first record.
+
+        Nothing is stored. When the first two streams fail alike, the others are not tried: then
+        it is the credentials or the network, and every attempt may take a minute.
+        """
+        try:
+            problem = self._reader.check()
+            if problem is not None:
+                return CheckResult(problem=problem)
+            wanted = [name for name in self.streams if streams is None or name in streams]
+        except (ConnectorError, SourceError, ConfigurationError) as error:
+            return CheckResult(problem=_reason(error))
+        tried: list[StreamCheck] = []
+        for name in wanted:
+            tried.append(self._try(name))
+            if len(tried) == 2 and tried[0].problem and tried[0].problem == tried[1].problem:
+                return CheckResult(problem=tried[0].problem)
+        return CheckResult(streams=tuple(tried))
+
     def read(
-        self, stream: str, state: Any | None, *, warn: Callable[[str, bool], None]
+        self, stream: str, state: Any | None, *, warn: Warn
     ) -> Generator[Record | State, None, None]:
         """Read a stream, from `state` on when there is one: its records, and STATE in between.
 
@@ -85,46 +166,70 @@ class Source:
         the stream must not count as complete. Raises SourceError when the stream broke off; what
         came before it is good.
         """
-        # A logger of its own, because only its log says which error ended the stream.
-        reader = f"airbyte.remit.{self.name}.{stream}"
-        with listening(stream, reader) as findings:
-            try:
-                for item in read_stream(
-                    self._manifest_of(stream), self.settings, stream, state, logger=reader
-                ):
-                    # A STATE after a refusal would cover records that never came.
-                    if not (findings.ignored_refusals and isinstance(item, State)):
-                        yield item
-            except Exception as error:
-                # SourceError is raised below, for the cause in the log is better than this one.
-                findings.errors.append(error)
-            finally:
-                for text in findings.warnings:
-                    warn(self._without_secrets(text), findings.ignored_refusals)
-            if findings.errors:
-                why = self._without_secrets(reason(findings.errors[0]))
-                raise SourceError(self.name, stream, why) from None
+        try:
+            yield from self._reader.read(stream, state, warn)
+        except (ConnectorError, ConfigurationError) as error:
+            raise SourceError(self.name, stream, _reason(error)) from None
 
-    def _manifest_of(self, stream: str) -> Mapping[str, Any]:
-        """The manifest with this stream alone: the CDK builds and checks all that it is given."""
-        streams = [given for given in self.manifest["streams"] if given["name"] == stream]
-        resolved = {name: part for name, part in self.manifest.items() if name != "definitions"}
-        return {**resolved, "streams": streams}
+    def _try(self, stream: str) -> StreamCheck:
+        refusals: list[str] = []
 
-    def _without_secrets(self, text: str) -> str:
-        for value in _texts(self.settings):
-            # The address is no secret, and short values would mangle every sentence.
-            if len(value) >= 6 and value != self.base_url:
-                text = text.replace(value, "***")
-        return text
+        def warn(text: str, refused: bool) -> None:
+            refusals.extend([text] if refused else [])
+
+        try:
+            with closing(self.read(stream, None, warn=warn)) as items:
+                empty = not any(not isinstance(item, State) for item in items)
+        except SourceError as error:
+            return StreamCheck(stream, problem=error.reason)
+        if refusals and empty:
+            return StreamCheck(stream, problem=f"the source refuses it ({refusals[0]})")
+        return StreamCheck(stream, empty=empty)
+
+    def _mapping(self, name: str) -> StreamMapping:
+        # What is mapped is known without asking the connector.
+        return self.mapped[name] if name in self.mapped else self.streams[name]
+
+    def _refuse_strange(self, known: Iterable[str]) -> None:
+        """Raises ConfigurationError for a stream that is mapped or chosen, and not known."""
+        names = sorted(known)
+        for place, wanted in (("mapping", self.mapped), ("streams", self._chosen or ())):
+            strange = sorted(set(wanted) - set(names))
+            if strange:
+                raise ConfigurationError(
+                    f"source {self.name!r}: {place} names stream {strange[0]!r}, which"
+                    f" {self.connector} does not have ({', '.join(names)})."
+                )
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+def _connector(config: SourceConfig, settings: dict[str, Any]) -> Connector:
+    """The connector of a source; `settings` get what it expects, and are checked."""
+    origin = config.origin
+    if origin.is_process:
+        return ProcessConnector(partial(prepare_launch, origin, config.home), settings)
+    manifest = (
+        read_manifest(origin.manifest)
+        if origin.manifest is not None
+        else load_manifest(origin.connector or "")
+    )
+    check_settings(manifest, settings, f"source {config.name!r}")
+    public: tuple[str, ...] = ()
+    if "base_url" in settings or origin.connector is not None:
+        settings["base_url"] = str(settings.get("base_url", "")).rstrip("/")
+        public = (settings["base_url"],)
+    return DeclarativeConnector(manifest, settings, config.name, Redactor(settings, public=public))
+
+
+def _mapping(config: SourceConfig, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
+    origin = config.origin
+    path = origin.mapping
+    if path is None and origin.connector is not None:
+        path = CONNECTORS / origin.connector / "mapping.yaml"
+    return load_mapping(path, specs) if path is not None else {}
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the full stop that a sentence of its own has."""
+    return (error.reason if isinstance(error, ConnectorError | SourceError) else str(error)).rstrip(
+        "."
+    )

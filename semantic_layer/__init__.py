@@ -13,6 +13,7 @@ from semantic_layer.resolver import Asked, Option, Resolver
 from semantic_layer.schema import Schemas, build_schema
 from semantic_layer.shadow import DifferenceSink, Shadow
 from semantic_layer.splice import Ambiguous, Question
+from semantic_layer.stream_freshness import Feed
 from semantic_layer.view import View
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DifferenceSink",
     "Entity",
     "Failure",
+    "Feed",
     "Listing",
     "LiveReader",
     "Lookup",

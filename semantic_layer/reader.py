@@ -33,6 +33,8 @@ from semantic_layer.query import Lookup, Root, children
 from semantic_layer.readable import readable_by
 from semantic_layer.selection import check_max_age
 from semantic_layer.shadow import Shadow
+from semantic_layer.stream_freshness import Feed, stream_freshness
+from semantic_layer.view import View
 
 # A live read may show a row to belong elsewhere, whose verdict hangs on yet another row.
 _ROUNDS = 3
@@ -64,9 +66,11 @@ class Reader:
         recheck: float = 0,
         chance: Random | None = None,
         shadow: Shadow | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> None:
         """`recheck` is the share of reads, from 0 to 1, whose rows are put before Casbin too; reads
         that had to be fresh always are. `chance` draws them, by default so that nobody can guess.
+        `feeds` are the streams that rows come from.
         """
         if not 0 <= recheck <= 1:
             raise ConfigurationError(
@@ -78,6 +82,7 @@ class Reader:
         self.tables = tables
         self.live = live
         self.shadow = shadow
+        self.feeds = feeds
         self.disagreements = 0  # answers withheld because SQL and Casbin differed
         self._recheck = recheck
         self._chance = chance or SystemRandom()
@@ -100,6 +105,14 @@ class Reader:
         if self.shadow is not None:
             self.shadow.note(context, roots)
         return tuple(_answer(*pair) for pair in zip(row[::2], row[1::2], strict=True))
+
+    async def freshness(self, context: Context) -> list[dict[str, Any]]:
+        """When the streams were last read that feed the entities that exist for the caller."""
+        view = View.of(self.model, context.visibility)
+        entities = {seen.entity for seen in view.seen}
+        tenant = context.principal.tenant
+        async with self.database.reading(tenant) as connection:
+            return await stream_freshness(connection, tenant, self.feeds, entities)
 
     async def explain(
         self, context: Context, entity: str, row_id: UUID, *, asker: Principal | None = None

@@ -42,7 +42,15 @@ from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
 from semantic_layer.filters import filterable
 from semantic_layer.model import Entity, Model
 from semantic_layer.names import camel, pascal, type_name
-from semantic_layer.schema_types import FILTERS, OUTPUTS, PAGE_INFO, PROVENANCE, enum_filter, listed
+from semantic_layer.schema_types import (
+    FILTERS,
+    OUTPUTS,
+    PAGE_INFO,
+    PROVENANCE,
+    STREAM_FRESHNESS,
+    enum_filter,
+    listed,
+)
 from semantic_layer.selection import DEFAULT_FIRST, MAX_FIRST
 from semantic_layer.splice import Executor
 from semantic_layer.view import View, found_by_name
@@ -147,7 +155,7 @@ class _Types:
         return GraphQLSchema(GraphQLObjectType("Query", self._roots))
 
     def _roots(self) -> dict[str, GraphQLField]:
-        roots: dict[str, GraphQLField] = {}
+        roots = {"freshness": _FRESHNESS}
         for entity in self._model.entities.values():
             if entity.within is None:
                 roots[camel(entity.name)] = self._lookup(entity)
@@ -280,6 +288,17 @@ _MAX_AGE = GraphQLArgument(
 
 async def _answer(_parent: None, info: GraphQLResolveInfo[Any], **_arguments: Any) -> Any:
     return await info.context.answer(info)
+
+
+async def _freshness(_parent: None, info: GraphQLResolveInfo[Any]) -> Any:
+    return await info.context.freshness()
+
+
+_FRESHNESS = GraphQLField(
+    GraphQLNonNull(listed(STREAM_FRESHNESS)),
+    resolve=_freshness,
+    description="When the sources of what you can ask for were last read.",
+)
 
 
 def _enum(name: str, members: Mapping[str, str]) -> GraphQLEnumType:

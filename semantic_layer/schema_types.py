@@ -97,6 +97,26 @@ PROVENANCE = GraphQLObjectType(
     description="Which system a row comes from, and how old it is.",
 )
 
+STREAM_FRESHNESS = GraphQLObjectType(
+    "StreamFreshness",
+    {
+        "entity": GraphQLField(GraphQLNonNull(GraphQLString)),
+        "source": GraphQLField(GraphQLNonNull(GraphQLString)),
+        "stream": GraphQLField(
+            GraphQLNonNull(GraphQLString), description="What the source calls such records."
+        ),
+        "syncedAt": GraphQLField(
+            DATE_TIME,
+            description="All that the source had by then is in the index; null before the first"
+            " complete sync.",
+        ),
+        "triedAt": GraphQLField(
+            DATE_TIME, description="When a sync last ended; after syncedAt if it was not complete."
+        ),
+    },
+    description="How far the index is behind one stream of a source.",
+)
+
 PAGE_INFO = GraphQLObjectType(
     "PageInfo",
     {

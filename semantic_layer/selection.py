@@ -46,6 +46,7 @@ from semantic_layer.query import (
     children,
     rows_at_most,
 )
+from semantic_layer.schema_types import STREAM_FRESHNESS
 
 DEFAULT_FIRST = 25
 MAX_FIRST = 200
@@ -71,7 +72,8 @@ class _Field:
 
 
 def read_operation(info: GraphQLResolveInfo[Any], model: Model) -> tuple[Root, ...]:
-    """The data roots of the operation that is being executed; introspection is not among them."""
+    """The roots of rows of the operation that is being executed: introspection and freshness are
+    not among them."""
     return _Reader(info, model).roots()
 
 
@@ -88,7 +90,11 @@ class _Reader:
     def roots(self) -> tuple[Root, ...]:
         query = cast(GraphQLObjectType, self._info.schema.query_type)
         fields = self._fields(query, [self._info.operation.selection_set])
-        roots = tuple(self._root(field) for field in fields if not field.name.startswith("__"))
+        roots = tuple(
+            self._root(field)
+            for field in fields
+            if not field.name.startswith("__") and field.type is not STREAM_FRESHNESS
+        )
         rows = sum(rows_at_most(root) for root in roots)
         if rows > MAX_ROWS:
             raise InvalidRequest(

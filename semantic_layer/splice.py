@@ -75,6 +75,10 @@ class Question:
             raise Ambiguous(answer.doubt)
         return Compiled(answer.json) if answer.json is not None else None
 
+    async def freshness(self) -> list[dict[str, Any]]:
+        """When the streams were last read that feed what the caller can ask for."""
+        return await self.reader.freshness(self.context)
+
     async def _answer_all(self, info: GraphQLResolveInfo[Any]) -> dict[str, Answer]:
         roots: tuple[Root, ...] = read_operation(info, self.reader.model)
         answers = await self.reader.read(self.context, roots)

@@ -50,8 +50,8 @@ def bin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 DATA = [
     ("remit/semantic_layer/models/*.yaml", 10),
     ("remit/semantic_layer/free_mail.txt", 1),
-    ("remit/ingestion/connectors/*/manifest.yaml", 3),
-    ("remit/ingestion/connectors/*/mapping.yaml", 3),
+    ("remit/ingestion/connectors/*/manifest.yaml", 6),
+    ("remit/ingestion/connectors/*/mapping.yaml", 6),
     ("remit/migrations/env.py", 1),
     ("remit/migrations/versions/*.py", 1),
     ("remit/examples/demo/policies/*.yaml", 9),

@@ -125,6 +125,19 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "erasure_id", name=op.f("erasure_pkey")),
         schema="remit",
     )
+    op.create_table(
+        "erased_row",
+        text("tenant_id", nullable=False),
+        sa.Column(
+            "row_id", sa.Uuid(), nullable=False, comment="of source, stream and key: tells none"
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["remit.tenant.tenant_id"], name=op.f("erased_row_tenant_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "row_id", name=op.f("erased_row_pkey")),
+        schema="remit",
+        comment="what was erased for good: no sync and no live read writes it again",
+    )
 
 
 def _source_key(table: str, **options: str) -> sa.ForeignKeyConstraint:
@@ -137,7 +150,7 @@ def _source_key(table: str, **options: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
-    for table in ("erasure", "stream_field", "schedule", "secret"):
+    for table in ("erased_row", "erasure", "stream_field", "schedule", "secret"):
         op.drop_table(table, schema="remit")
     op.drop_index("record_deleted_ix", table_name="record", schema="remit")
     op.drop_column("record", "deleted_at", schema="remit")

@@ -13,6 +13,10 @@ from typing import Annotated
 import typer
 
 from api.cli.policy.commands import policies
+from api.cli.run_commands import runs
+from api.cli.secret_commands import secrets
+from api.cli.source.commands import sources as source_commands
+from api.cli.source_data_commands import erase, purge, rejected, reproject
 from api.cli.user_commands import users
 from api.settings import load_settings
 
@@ -24,6 +28,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(policies, name="policy")
+app.add_typer(runs, name="runs")
+app.add_typer(source_commands, name="source")
+source_commands.add_typer(rejected, name="rejected")
+source_commands.command()(reproject)
+source_commands.command()(purge)
+app.command()(erase)
+app.add_typer(secrets, name="secret")
 app.add_typer(users, name="user")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
@@ -43,11 +54,47 @@ def demo(host: Host = None, port: Port = None, seed: Seed = 7, scale: Scale = 1.
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    worker: Annotated[
+        bool, typer.Option(help="Do the syncs that are due, in a process beside.")
+    ] = True,
+) -> None:
     """Serve GraphQL and MCP over HTTP until stopped."""
     from api.cli.serve import run_server
 
-    run_server(load_settings(host=host, port=port))
+    run_server(load_settings(host=host, port=port), worker=worker)
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[
+        int | None, typer.Option(help="How many syncs at once. [default: 2]")
+    ] = None,
+    until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
+) -> None:
+    """Do the syncs that are due, until stopped; on as many machines as you like."""
+    from api.cli.worker import run_worker
+
+    run_worker(load_settings(worker_concurrency=concurrency), until_eof=until_eof)
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(help="The workspace.")] = Path("remit.yaml"),
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take out of force what is not in it; data stay.")
+    ] = False,
+    tenant: Annotated[str | None, typer.Option(help="For whom. [default: REMIT_TENANT]")] = None,
+) -> None:
+    """Bring a workspace file into force: sources, schedules, model, policies."""
+    from api.cli.apply import run_apply
+
+    if not run_apply(load_settings(tenant=tenant), file, yes=yes, dry_run=dry_run, prune=prune):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -63,24 +110,46 @@ def sync(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Which; all if none is named.")
     ] = None,
+    stream: Annotated[
+        list[str] | None, typer.Option(help="Only this stream of the one source. May be repeated.")
+    ] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Read everything, and find what is gone there.")
+    ] = False,
+    allow_deletes: Annotated[
+        bool, typer.Option("--allow-deletes", help="Even if much is gone.")
+    ] = False,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=16, help="How many sources are read at the same time.")
+    ] = 2,
 ) -> None:
     """Read from the sources what is new there."""
     from api.cli.sync import run_sync
 
-    run_sync(load_settings(), sources or [])
+    run_sync(
+        load_settings(),
+        sources or [],
+        stream or [],
+        reconcile=reconcile,
+        allow_deletes=allow_deletes,
+        at_once=at_once,
+    )
 
 
 @app.command()
 def simulate(
     seed: Seed = 7,
     scale: Scale = 1.0,
-    port: Annotated[int, typer.Option(help="The first of three ports in a row; 0 for any.")] = 8801,
+    port: Annotated[int, typer.Option(help="The first of the ports in a row; 0 for any.")] = 8801,
     journal: Annotated[Path | None, typer.Option(help="A file to keep changes in.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="One more system, as hubspot; may be repeated.")
+    ] = None,
 ) -> None:
     """Serve the Salesforce, Zendesk and Stripe of a sample company until stopped."""
     from api.cli.simulate import run_simulator
 
-    run_simulator(seed=seed, scale=scale, port=port, journal=journal)
+    run_simulator(seed=seed, scale=scale, port=port, journal=journal, also=also or ())
 
 
 @app.command()

@@ -8,6 +8,7 @@ from api.settings import Settings
 from index.database import Database
 from index.entity_tables import EntityTables, apply
 from index.migrations import migrate
+from ingestion.schedule.queue_tables import migrate_queue
 from semantic_layer import Model
 
 
@@ -25,5 +26,7 @@ def prepare(database: Database, model: Model) -> list[str]:
     """Create or upgrade all tables; returns one line for each change in those of the model."""
     with database.writing() as connection:
         migrate(connection)
+    with database.writing() as connection:
+        migrate_queue(connection)
     with database.writing() as connection:
         return apply(connection, EntityTables(model.specs)).describe()

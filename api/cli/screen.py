@@ -1,10 +1,21 @@
-"""Where commands write: answers to standard output, everything about them to standard error."""
+"""What commands print, ask and show while they count: answers go to standard output, everything
+about them to standard error.
+
+Documents, reasons and rows were written by others: nothing in them may steer the terminal.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
+import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from index.errors import InvalidRequest
 
 # Answers are printed as they are: no colours, no mark-up, no wrapping.
 output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -20,6 +31,46 @@ def printable(text: str) -> str:
         else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print lines of an answer."""
+    for line in lines:
+        output.print(printable(line))
+
+
+def remark(text: str) -> None:
+    """Say something about the answer, aside from it."""
+    errors.print(printable(text), markup=False)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many of how many are done, as it is told; and nothing in a pipe."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bars:
+        line = bars.add_task(what, total=None)
+        yield lambda done, of: bars.update(line, completed=done, total=of)
+
+
+def require_consent(yes: bool) -> None:
+    """Raise InvalidRequest where nobody said yes and nobody can be asked."""
+    if not yes and not sys.stdin.isatty():
+        raise InvalidRequest(
+            "This changes what people see, and there is no terminal to ask at whether to go on."
+            " Look at it first, then add --yes."
+        )
+
+
+def consents(question: str) -> bool:
+    """Ask at the terminal; nothing but a clear yes is one."""
+    return typer.confirm(printable(question), err=True)
 
 
 def log_to_stderr(*, requests: bool = False) -> None:

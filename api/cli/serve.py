@@ -11,6 +11,7 @@ import uvicorn
 
 from api.app import create_app
 from api.cli.screen import errors, log_to_stderr
+from api.cli.worker_process import WorkerProcess
 from api.services import Services, open_database, open_services
 from api.settings import Settings
 from index.errors import ConfigurationError
@@ -18,8 +19,8 @@ from index.errors import ConfigurationError
 _GRACE = 5  # seconds that requests under way have to finish
 
 
-def run_server(settings: Settings) -> None:
-    """Serve until stopped by SIGINT or SIGTERM."""
+def run_server(settings: Settings, *, worker: bool = True) -> None:
+    """Serve until stopped by SIGINT or SIGTERM, with a worker beside if wanted."""
     log_to_stderr(requests=True)
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -27,7 +28,8 @@ def run_server(settings: Settings) -> None:
         open_database(settings) as database,
     ):
         services = open_services(settings, database)
-        asyncio.run(_serve(services, listening))
+        with WorkerProcess() if worker else contextlib.nullcontext():
+            asyncio.run(_serve(services, listening))
 
 
 async def _serve(services: Services, listening: socket.socket) -> None:

@@ -3,56 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
-from rich.progress import Progress as Bars
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy import func, select
 
 from api.cli.screen import errors, log_to_stderr
-from api.services import open_database, open_model, open_sources
+from api.cli.sync_progress import Totals, shown
+from api.services import open_database, open_model, sources_of
 from api.settings import Settings
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, RemitError, Unavailable
+from index.tables import record
 from ingestion import Progress, Source, SyncReport, sync_source
 from semantic_layer import Model
 
 _COUNTS = ("read", "written", "unchanged", "deleted", "rejected")
 
 
-def run_sync(settings: Settings, names: Sequence[str]) -> None:
+def run_sync(
+    settings: Settings,
+    names: Sequence[str],
+    streams: Sequence[str] = (),
+    *,
+    reconcile: bool = False,
+    allow_deletes: bool = False,
+    at_once: int = 1,
+) -> None:
     """Sync the named sources, or all. Raises Unavailable when not all could be read."""
     log_to_stderr()
+    if streams and len(names) != 1:
+        raise ConfigurationError("Name the one source that --stream is of.")
     model = open_model(settings)
-    chosen = _chosen(settings, model, names)
     with open_database(settings) as database:
-        reports = sync_all(settings, database, model, chosen)
+        chosen = _chosen(settings, database, model, names)
+        reports = sync_all(
+            settings,
+            database,
+            model,
+            chosen,
+            streams=streams or None,
+            reconcile=reconcile,
+            allow_deletes=allow_deletes,
+            at_once=at_once,
+        )
     show(reports)
     if len(reports) < len(chosen) or not all(report.complete for report in reports):
         raise Unavailable("Not everything could be read; what is said above tells why.")
 
 
 def sync_all(
-    settings: Settings, database: Database, model: Model, sources: Sequence[Source]
+    settings: Settings,
+    database: Database,
+    model: Model,
+    sources: Sequence[Source],
+    *,
+    streams: Sequence[str] | None = None,
+    reconcile: bool = False,
+    allow_deletes: bool = False,
+    at_once: int = 1,
 ) -> list[SyncReport]:
-    """Sync one source after the other with progress shown; one that fails stops no other."""
+    """Sync so many sources at once with progress shown; one that fails stops no other.
+
+    The reports are in the order of the sources; one that did not even begin has none.
+    """
     tables = EntityTables(model.specs)
-    reports: list[SyncReport] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=errors) as bars:
-        for source in sources:
-            lines = _Lines(bars, source.name)
-            try:
-                report = sync_source(
-                    database, tables, model, source, tenant=settings.tenant, progress=lines.show
-                )
-            except RemitError as error:
-                errors.print(f"{source.name}: {error}", markup=False)
-            else:
-                reports.append(report)
-            finally:
-                lines.finish()
-    return reports
+    stopping = Event()
+    # Only who reads everything can know how much that will be.
+    totals = _held(database, settings.tenant) if reconcile else None
+
+    def sync(source: Source) -> SyncReport | None:
+        def tell(progress: Progress) -> None:
+            if stopping.is_set():
+                raise _Stopped
+            progress_shown.show(progress)
+
+        progress_shown.begin(source.name)
+        try:
+            return sync_source(
+                database,
+                tables,
+                model,
+                source,
+                tenant=settings.tenant,
+                streams=streams,
+                progress=tell,
+                reconcile=reconcile,
+                allow_deletes=allow_deletes,
+            )
+        except RemitError as error:
+            errors.print(f"{source.name}: {error}", markup=False)
+            return None
+        finally:
+            progress_shown.end(source.name)
+
+    with shown(errors, totals) as progress_shown:
+        if at_once == 1:
+            reports = [sync(source) for source in sources]
+        else:
+            with ThreadPoolExecutor(at_once) as threads:
+                try:
+                    reports = list(threads.map(sync, sources))
+                except KeyboardInterrupt:
+                    stopping.set()
+                    threads.shutdown(wait=False, cancel_futures=True)
+                    errors.print("Stopping after the batches that are under way.")
+                    raise
+    return [report for report in reports if report is not None]
+
+
+class _Stopped(Exception):
+    """Somebody pressed Ctrl-C: what was committed stays, and the next sync goes on from there."""
+
+
+def _held(database: Database, tenant: str) -> Totals:
+    """How many records there are of each stream."""
+    statement = (
+        select(record.c.source, record.c.stream, func.count())
+        .where(record.c.tenant_id == tenant, record.c.deleted_at.is_(None))
+        .group_by(record.c.source, record.c.stream)
+    )
+    with database.writing() as connection:
+        return {(source, stream): count for source, stream, count in connection.execute(statement)}
 
 
 def show(reports: Sequence[SyncReport]) -> None:
@@ -67,40 +141,21 @@ def show(reports: Sequence[SyncReport]) -> None:
         for stream in report.streams:
             counts = (f"{getattr(stream, name):,}" for name in _COUNTS)
             table.add_row(report.source, stream.stream, *counts, f"{stream.seconds:.1f}")
-            said = (stream.error, stream.suspicion, *stream.warnings)
-            remarks += [f"{report.source}, {stream.stream}: {remark}" for remark in said if remark]
+            said = stream.remarks
+            remarks += [f"{report.source}, {stream.stream}: {remark}" for remark in said]
     errors.print(table, soft_wrap=False)
     for remark in remarks:
         errors.print(remark, markup=False)
 
 
-class _Lines:
-    """A line of progress for each stream of a source."""
-
-    def __init__(self, bars: Bars, source: str) -> None:
-        self._bars = bars
-        self._source = source
-        self._stream = ""
-        self._line = bars.add_task(f"{source}: connecting", total=None)
-
-    def show(self, progress: Progress) -> None:
-        if self._stream not in ("", progress.stream):
-            self.finish()
-            self._line = self._bars.add_task("", total=None)
-        self._stream = progress.stream
-        done = f"{progress.read:,} read, {progress.written:,} written"
-        self._bars.update(self._line, description=f"{self._source}: {progress.stream}, {done}")
-
-    def finish(self) -> None:
-        self._bars.update(self._line, total=1, completed=1)
-
-
-def _chosen(settings: Settings, model: Model, names: Sequence[str]) -> list[Source]:
-    settings.required_path("sources")
-    configured = {source.name: source for source in open_sources(settings, model)}
-    unknown = [name for name in names if name not in configured]
-    if unknown:
+def _chosen(
+    settings: Settings, database: Database, model: Model, names: Sequence[str]
+) -> list[Source]:
+    with database.writing() as connection:
+        found = sources_of(settings, connection)
+    if not found.entries:
         raise ConfigurationError(
-            f"There is no source {unknown[0]!r}; configured: {', '.join(configured)}."
+            "No source is configured. Add one with `remit source add`, or describe them in a"
+            " remit.yaml and run `remit apply`."
         )
-    return [configured[name] for name in names] if names else list(configured.values())
+    return [Source(found.config(name), model.specs) for name in names or found.entries]

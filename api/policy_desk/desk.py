@@ -118,6 +118,10 @@ class PolicyDesk:
         """Raise NotPermitted unless the owners in force let the editor do this."""
         self._standing.require(editor, action, entity)
 
+    def require_administrator(self, editor: Editor) -> None:
+        """Raise NotPermitted unless the editor is an administrator."""
+        self._standing.require_administrator(editor)
+
     # Changing
 
     def draft(

@@ -65,6 +65,11 @@ class Standing:
         if editor.principal is not None and not self.owners().owns_something(editor.principal):
             raise NotPermitted("Policies are for their owners and for administrators to see.")
 
+    def require_administrator(self, editor: Editor) -> None:
+        """Raise NotPermitted unless the editor is an administrator."""
+        if editor.principal is not None and not self.owners().administers(editor.principal):
+            raise NotPermitted("This is for administrators.")
+
     def require_all(
         self, editor: Editor, action: Action, old: Mapping[str, str], new: Mapping[str, str]
     ) -> None:

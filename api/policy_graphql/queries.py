@@ -1,4 +1,4 @@
-"""What can be asked about policies: what stands, and what would be."""
+"""What administrators and owners can ask: what policies stand and would be, and how sources do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from api.policy_desk import Editor, PolicyDesk
 from api.policy_graphql.desk_at_work import DeskAtWork
 from api.policy_graphql.explanation_types import Explanation
 from api.policy_graphql.shadow_types import Shadow, ShadowDifference
+from api.policy_graphql.source_types import SourceStream
 from api.policy_graphql.version_types import Changes, PolicyCheck, PolicyEvent, PolicyVersion
 from index.errors import InvalidRequest
+from ingestion.schedule.stream_health import StreamHealth, stream_health
 
 MOST_LISTED = 500
 
@@ -62,6 +64,17 @@ async def _differences(info: Info, number: int, limit: int = 100) -> list[Shadow
     return [ShadowDifference.of(each) for each in found]
 
 
+async def _sources(info: Info) -> list[SourceStream]:
+    at = DeskAtWork.of(info)
+
+    def find(desk: PolicyDesk, editor: Editor) -> tuple[StreamHealth, ...]:
+        desk.require_administrator(editor)
+        with at.services.database.writing() as connection:
+            return stream_health(connection, desk.tenant)
+
+    return [SourceStream.of(each) for each in await at.run(find)]
+
+
 async def _explain(
     info: Info,
     entity: str,
@@ -104,6 +117,10 @@ class Query:
         resolver=_differences,
         description="What reads would have shown otherwise under a version that is or was a"
         " shadow, the most frequent first.",
+    )
+    sources: list[SourceStream] = strawberry.field(
+        resolver=_sources,
+        description="How the streams of all sources do; for administrators.",
     )
     explain: Explanation | None = strawberry.field(
         resolver=_explain,

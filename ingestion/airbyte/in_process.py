@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from airbyte_cdk.models import airbyte_protocol as cdk
@@ -12,14 +11,10 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
 )
 from airbyte_protocol_dataclasses import models as protocol
 
-Record = dict[str, Any]
+from ingestion.airbyte.connector import Record
+from ingestion.airbyte.state import State, has_position, stream_state
 
-
-@dataclass(frozen=True)
-class State:
-    """The Airbyte STATE of a stream: all records sent before it are covered by it."""
-
-    value: Any
+__all__ = ["Record", "State", "read_stream"]
 
 
 def read_stream(
@@ -48,7 +43,9 @@ def read_stream(
             if message.record is not None:
                 yield message.record.data
             elif message.state is not None and message.state.stream is not None:
-                yield State(vars(message.state.stream.stream_state))
+                reached = vars(message.state.stream.stream_state)
+                if has_position(reached):
+                    yield State(reached)
             elif message.trace is not None:
                 if message.trace.type is protocol.TraceType.ERROR:
                     # The CDK would try the other parts of the stream, each with all its retries,
@@ -93,6 +90,7 @@ class _Source(ConcurrentDeclarativeSource):
 
 
 def _catalog(stream: str) -> protocol.ConfiguredAirbyteCatalog:
+    # The CDK takes schema, cursor and sync mode from the manifest, never from here.
     configured = protocol.ConfiguredAirbyteStream(
         stream=protocol.AirbyteStream(
             name=stream, json_schema={}, supported_sync_modes=[protocol.SyncMode.incremental]
@@ -111,7 +109,7 @@ def _states(stream: str, state: Any | None) -> list[cdk.AirbyteStateMessage]:
             type=protocol.AirbyteStateType.STREAM,
             stream=cdk.AirbyteStreamState(
                 stream_descriptor=protocol.StreamDescriptor(name=stream),
-                stream_state=cdk.AirbyteStateBlob(**state),
+                stream_state=cdk.AirbyteStateBlob(**stream_state(state)),
             ),
         )
     ]

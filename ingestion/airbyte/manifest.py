@@ -43,11 +43,52 @@ def load_manifest(connector: str) -> Mapping[str, Any]:
             sorted(folder.parent.name for folder in CONNECTORS.glob("*/manifest.yaml"))
         )
         raise ConfigurationError(f"There is no connector {connector!r}; there are {known}.")
-    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-    resolved = ManifestReferenceResolver().preprocess_manifest(manifest)
-    typed = ManifestComponentTransformer().propagate_types_and_parameters("", resolved, {})
+    return read_manifest(path)
+
+
+def read_manifest(path: Path) -> Mapping[str, Any]:
+    """A manifest from a file, resolved and completed.
+
+    Raises ConfigurationError when it cannot be read, and when it has Python code of its own: that
+    would run with all that this process knows.
+    """
+    try:
+        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
+        raise ConfigurationError(f"{path} is no manifest: it has no `type: DeclarativeSource`.")
+    if foreign := _foreign_code(manifest, path):
+        raise ConfigurationError(
+            f"{path} has Python code of its own ({foreign}), which is not run in this process. Use"
+            " the connector as a process: a source with `package`, `command` or `image`."
+        )
+    try:
+        resolved = ManifestReferenceResolver().preprocess_manifest(manifest)
+        typed = ManifestComponentTransformer().propagate_types_and_parameters("", resolved, {})
+    except Exception as error:
+        # The CDK raises what it finds: KeyError, ValueError, errors of its own.
+        raise ConfigurationError(f"{path} cannot be used: {error}") from error
     completed: Mapping[str, Any] = _completed(typed)
     return completed
+
+
+def _foreign_code(manifest: Any, path: Path) -> str | None:
+    """Where a manifest asks for code that does not come with the CDK, None when it does not."""
+    if (path.parent / "components.py").exists():
+        return "components.py"
+    waiting = [manifest]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if "class_name" in part:
+                return str(part["class_name"])
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+    return None
 
 
 def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Any], place: str) -> None:

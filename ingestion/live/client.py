@@ -35,6 +35,10 @@ class NoAnswer(Unavailable):
     """A request that the source did not answer, or refused; says why, without payload."""
 
 
+class NotReadable(NoAnswer):
+    """The connector has no way to read this; the source was not asked."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """The body of an answer, None when the source has nothing there (any more), and its time.

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from index.rejected import Rejection
 from index.writer import Unstorable
 from ingestion.airbyte.in_process import Record
 from ingestion.live.budget import Budget
-from ingestion.live.client import Answer, Client, NoAnswer
+from ingestion.live.client import Answer, Client, NotReadable
 from ingestion.mapping.format import Children, Lookup
 from ingestion.mapping.mapper import Mapped, Unmappable
 from ingestion.mapping.values import compile_paths
@@ -23,17 +24,13 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
-class NotReadable(NoAnswer):
-    """The connector has no way to read this; the source was not asked."""
-
-
 @dataclass
 class Found:
     """What the source has now, by stream."""
 
     records: dict[str, list[Mapped]] = field(default_factory=dict)
     gone: dict[str, list[str]] = field(default_factory=dict)  # keys of what it has no more
-    rejected: dict[str, list[tuple[Record, str]]] = field(default_factory=dict)  # with the reason
+    rejected: dict[str, list[Rejection]] = field(default_factory=dict)
 
 
 class LiveSource:
@@ -45,12 +42,12 @@ class LiveSource:
     def __init__(self, source: Source, client: Client, tenant: str) -> None:
         self._source = source
         self._client = client
-        self._mappers = {name: source.mapper(name, tenant) for name in source.streams}
+        self._mappers = {name: source.mapper(name, tenant) for name in source.mapped}
 
     def record(self, wanted: Wanted, budget: Budget) -> Found:
         """The record itself."""
         stream = self._source.stream_of(wanted.entity)
-        if stream is None or self._source.streams[stream].live.path is None:
+        if stream is None or self._source.mapped[stream].live.path is None:
             raise NotReadable(f"it does not give out a single {wanted.entity}")
         found = Found()
         self._read_one(stream, wanted.remote_id, budget, found)
@@ -61,7 +58,7 @@ class LiveSource:
         parent = self._source.stream_of(wanted.entity)
         if parent is None or self._source.stream_of(wanted.children or "") is None:
             return None
-        listing = self._source.streams[parent].live.children.get(wanted.children or "")
+        listing = self._source.mapped[parent].live.children.get(wanted.children or "")
         if listing is None:
             raise NotReadable(f"it does not list {wanted.children} rows by {wanted.entity}")
         return listing
@@ -81,13 +78,13 @@ class LiveSource:
                 self._read_one(parent or "", wanted.remote_id, budget, found)
             else:
                 listed.add(self._take(listing.stream, record, answer, found))
-        if self._source.streams[listing.stream].live.path is not None:
+        if self._source.mapped[listing.stream].live.path is not None:
             for key in sorted(key for key in held if key not in listed):
                 self._read_one(listing.stream, key, budget, found)
         return found
 
     def _read_one(self, stream: str, key: str, budget: Budget, found: Found) -> None:
-        live = self._source.streams[stream].live
+        live = self._source.mapped[stream].live
         budget.spend()
         answer = self._client.get(_filled(live.path or "", {"id": quote(_plain(key), safe="")}))
         record = answer.body
@@ -100,13 +97,14 @@ class LiveSource:
 
     def _take(self, stream: str, record: Record, answer: Answer, found: Found) -> str | None:
         """Map a record; returns its key, or None when it cannot be mapped."""
-        stamp = self._source.streams[stream].live.answered_at
+        stamp = self._source.mapped[stream].live.answered_at
         if stamp is not None:
             record = {**record, stamp: int(answer.at.timestamp())}
         try:
             mapped = self._mappers[stream].map(record, at=answer.at)
         except (Unmappable, Unstorable) as error:
-            found.rejected.setdefault(stream, []).append((record, str(error)))
+            rejection = self._mappers[stream].rejection(record, error)
+            found.rejected.setdefault(stream, []).append(rejection)
             return None
         key = mapped.incoming.key
         if mapped.deleted:

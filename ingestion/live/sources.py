@@ -16,11 +16,13 @@ from sqlalchemy import Connection, select, text
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import Unavailable
-from index.writer import Stream, mark_deleted, register_source, reject, row_id, write_batch
+from index.rejected import accept, reject
+from index.removal import mark_deleted
+from index.writer import Stream, register_source, row_id, write_batch
 from ingestion.customers import account_entities, update_customers
 from ingestion.live.budget import Budget, BudgetSpent
-from ingestion.live.client import CONNECTIONS, Client, NoAnswer
-from ingestion.live.read import Found, LiveSource, NotReadable
+from ingestion.live.client import CONNECTIONS, Client, NoAnswer, NotReadable
+from ingestion.live.read import Found, LiveSource
 from ingestion.mapping.format import Children
 from ingestion.source import Source
 from semantic_layer.freshness import Failure, Wanted
@@ -36,10 +38,11 @@ _Outcome = Found | str
 
 
 class LiveSources:
-    """The `LiveReader` over the configured sources; one for a process and its event loop.
+    """The `LiveReader` over the sources of one tenant; one for a process and its event loop.
 
-    `calls` and `seconds` bound what one refresh may cost. After FAILURES_UNTIL_OPEN reads in a row
-    that a source did not answer, it is left alone for `seconds_open`, and reads fail at once.
+    Nothing is read for another tenant, whose credentials these are not. `calls` and `seconds` bound
+    what one refresh may cost. After FAILURES_UNTIL_OPEN reads in a row that a source did not
+    answer, it is left alone for `seconds_open`, and reads fail at once.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class LiveSources:
         model: Model,
         sources: Iterable[Source],
         *,
+        tenant: str,
         calls: int = CALLS,
         seconds: float = SECONDS,
         seconds_open: float = SECONDS_OPEN,
@@ -56,6 +60,7 @@ class LiveSources:
         self._database = database
         self._tables = tables
         self._model = model
+        self._tenant = tenant
         self._sources = {source.name: source for source in sources}
         self._clients: dict[str, Client] = {}
         self._live: dict[tuple[str, str], LiveSource] = {}
@@ -129,7 +134,7 @@ class LiveSources:
                     flight.set_result(reasons[item])
 
     async def _read(self, tenant: str, name: str, item: Wanted, budget: Budget) -> _Outcome:
-        source = self._sources.get(name)
+        source = self._sources.get(name) if tenant == self._tenant else None
         if source is None:
             return "no source of that name is configured"
         breaker = await self._breakers.get_breaker(name)
@@ -203,7 +208,7 @@ class LiveSources:
     ) -> None:
         at = datetime.now(UTC)
         accounts: set[UUID] = set()
-        for name in source.streams:
+        for name in source.mapped:
             stream = source.stream(name, tenant)
             records = [mapped for one in found for mapped in one.records.get(name, ())]
             gone = [key for one in found for key in one.gone.get(name, ())]
@@ -215,11 +220,11 @@ class LiveSources:
                 at=at,
                 live=True,
             )
+            accept(connection, stream, [mapped.incoming.key for mapped in records])
             if gone:
                 mark_deleted(connection, self._tables, stream, gone, at)
             for one in found:
-                for record, why in one.rejected.get(name, ()):
-                    reject(connection, stream, None, record, why)
+                reject(connection, stream, None, one.rejected.get(name, ()))
             accounts |= self._changed_accounts(stream, written.changed, gone)
         if accounts:
             update_customers(connection, self._tables, self._model, tenant, accounts)
@@ -240,7 +245,7 @@ def _is_not_the_source(error: BaseException) -> bool:
 
 
 def _rejection(found: Found) -> str | None:
-    rejected = [why for each in found.rejected.values() for _, why in each]
+    rejected = [one.reason for each in found.rejected.values() for one in each]
     if not rejected:
         return None
     return f"{len(rejected)} of its records cannot be used: {rejected[0]}"

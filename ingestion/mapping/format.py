@@ -32,6 +32,12 @@ Paths = str | tuple[str, ...]
 Condition = dict[str, Scalar | tuple[Scalar, ...]]
 """Path to the value it must have, or one of several; `"*"` asks only that there is one."""
 
+Key = str | tuple[str | tuple[str, ...], ...] | None
+"""What tells records apart: a path; several, whose values count together; null, the whole content.
+
+A path in brackets is taken literally, name by name: `[[order.id], [line, number]]`.
+"""
+
 Transform = Literal["upper", "lower", "host", "email_host"]
 
 ANY_VALUE = "*"
@@ -162,7 +168,7 @@ class Live(_Strict):
 class StreamMapping(_Strict):
     """What becomes of the records of a stream."""
 
-    key: str
+    key: Key
     updated_at: str | None = None  # orders versions of a record: older never replaces newer
     ignored: tuple[str, ...] = ()  # about the answer, not about the record: never stored
     deleted: Condition | None = None

@@ -12,10 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from index.errors import RemitError
+from index.rejected import Rejection
 from index.specs import EntitySpec, EntitySpecs, FieldSpec
-from index.writer import Incoming, Stream, canonical_json, row_id
+from index.writer import Incoming, Stream, Unstorable, canonical_json, content_hash, row_id
 from ingestion.mapping.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
 from ingestion.mapping.format import EntityMapping, MoneyValue, StreamMapping, Value
+from ingestion.mapping.key import compile_key
 from ingestion.mapping.values import Getter, Record, compile_condition, compile_paths, compile_value
 
 Row = dict[str, Any]
@@ -46,7 +48,7 @@ class Mapper:
         settings: Mapping[str, Any],
     ) -> None:
         self.stream = stream
-        self._key = compile_paths(mapping.key)
+        self._key = compile_key(mapping.key, mapping.ignored)
         self._updated_at = compile_paths(mapping.updated_at) if mapping.updated_at else None
         self._ignored = frozenset(mapping.ignored)
         self._is_deleted = compile_condition(mapping.deleted) if mapping.deleted else None
@@ -60,7 +62,7 @@ class Mapper:
 
     def key(self, record: Record) -> str:
         """The record's own key. Raises Unmappable when it has none."""
-        key = to_text(self._key(record))
+        key = self._key(record)
         if key is None:
             raise Unmappable("it has no key")
         return key
@@ -70,25 +72,47 @@ class Mapper:
 
         Raises Unmappable, or Unstorable for what Postgres cannot hold.
         """
-        key = self.key(record)
-        kept = dict(record)
-        for name in self._ignored:
-            kept.pop(name, None)
-        updated_at = self._time(record)
-        deleted = self._is_deleted is not None and self._is_deleted(record)
-        entity = next((mapper for holds, mapper in self._entities if holds(record)), None)
-        row: Row | None = None
-        if entity is not None:
-            row = entity.row(record)
-            row["deleted_at"] = (updated_at or at) if deleted else None
-        incoming = Incoming(
-            key=key,
-            data=canonical_json(kept),
-            updated_at=updated_at,
-            entity=entity.entity if entity is not None else None,
-            row=row,
+        incoming = self.project(self.identify(record), record, at=at)
+        return Mapped(incoming, deleted=incoming.deleted_at is not None)
+
+    def identify(self, record: Record) -> Incoming:
+        """The record as it is kept, without a row: enough to tell whether it changed.
+
+        Raises Unmappable, or Unstorable for what Postgres cannot hold.
+        """
+        kept = record
+        if self._ignored:
+            kept = dict(record)
+            for name in self._ignored:
+                kept.pop(name, None)
+        data = canonical_json(kept)
+        return Incoming(
+            key=self.key(record),
+            data=data,
+            content_hash=content_hash(data),
+            updated_at=self._time(record),
         )
-        return Mapped(incoming, deleted)
+
+    def project(self, incoming: Incoming, record: Record, *, at: datetime) -> Incoming:
+        """The same with the row that the record becomes, and when it was deleted, if it was.
+
+        `at` dates a deletion for which the source gives no time. Raises Unmappable.
+        """
+        deleted = self._is_deleted is not None and self._is_deleted(record)
+        deleted_at = (incoming.updated_at or at) if deleted else None
+        for holds, entity in self._entities:
+            if holds(record):
+                row = entity.row(record)
+                return incoming._replace(entity=entity.entity, row=row, deleted_at=deleted_at)
+        return incoming._replace(deleted_at=deleted_at)
+
+    def rejection(self, record: Record, error: RemitError) -> Rejection:
+        """The record set aside, with its key if it has one."""
+        try:
+            key = self.key(record)
+        except (Unmappable, Unstorable):
+            key = None
+        return Rejection(key, record, str(error))
 
     def _time(self, record: Record) -> datetime | None:
         if self._updated_at is None:
@@ -117,7 +141,7 @@ class _EntityMapper:
             (column, compile_paths(reference.path), _ids(stream, reference.stream))
             for column, reference in mapping.references.items()
         ]
-        self._url = _url(mapping.url, str(settings["base_url"])) if mapping.url else None
+        self._url = _url(mapping.url, str(settings.get("base_url", ""))) if mapping.url else None
         self._custom = _custom(mapping)
 
     def row(self, record: Record) -> Row:

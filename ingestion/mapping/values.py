@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,9 +66,14 @@ def compile_value(value: Value) -> Getter:
 
 
 def _compile_path(path: str) -> Getter:
-    names = path.split(".")
+    return compile_names(path.split("."))
+
+
+def compile_names(names: Sequence[str]) -> Getter:
+    """The value that these names lead to, each taken as it stands."""
     if len(names) == 1:
-        return lambda record: record.get(path)
+        (only,) = names
+        return lambda record: record.get(only)
 
     def walk(record: Record) -> Any:
         value: Any = record

@@ -1,9 +1,10 @@
-"""The simulator: three vendors over one company, on three ports."""
+"""The simulator: vendors over one company, each on a port of its own."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -13,31 +14,13 @@ import httpx
 from ingestion.simulator.changes import Changes
 from ingestion.simulator.company import Company, build_company
 from ingestion.simulator.control import Control
-from ingestion.simulator.salesforce.api import SalesforceApi
 from ingestion.simulator.server import HttpServers
-from ingestion.simulator.stripe.api import StripeApi
-from ingestion.simulator.vendor import CONTROL_PREFIX, Vendor
-from ingestion.simulator.zendesk.api import ZendeskApi
+from ingestion.simulator.vendor import CONTROL_PREFIX
+from ingestion.simulator.vendors import DEMO_VENDORS, VENDORS
 
 Record = dict[str, Any]
 
-VENDORS = ("salesforce", "zendesk", "stripe")
 _TIMEOUT = 30.0
-
-# Made-up credentials of a made-up company; the simulator refuses all others, as the vendors do.
-CREDENTIALS: dict[str, dict[str, str]] = {
-    "salesforce": {
-        "client_id": "simulated-salesforce-client-id",
-        "client_secret": "simulated-salesforce-client-secret",
-        "refresh_token": "simulated-salesforce-refresh-token",
-    },
-    "zendesk": {
-        "email": "integrations@northbeam.example",
-        "api_token": "simulated-zendesk-api-token",
-        "access_token": "simulated-zendesk-access-token",
-    },
-    "stripe": {"api_key": "sk_test_simulatedStripeSecretKey"},
-}
 
 
 class SimulatorError(RuntimeError):
@@ -45,9 +28,9 @@ class SimulatorError(RuntimeError):
 
 
 class Simulator:
-    """Salesforce, Zendesk Support and Stripe of one company; use it in a `with` block.
+    """Some vendors of one company, each on a port of its own; use it in a `with` block.
 
-    `ports` are those of Salesforce, Zendesk and Stripe in this order, 0 for a free one. With a
+    `ports` belong to the `vendors` in their order; left out, free ones are taken, as for 0. With a
     `journal` file changes survive a restart. `page_limit` makes pages smaller than the vendors'
     own, to see paging with few records.
     """
@@ -56,24 +39,36 @@ class Simulator:
         self,
         company: Company | None = None,
         host: str = "127.0.0.1",
-        ports: tuple[int, int, int] = (0, 0, 0),
+        ports: Sequence[int] | None = None,
         journal: Path | None = None,
         page_limit: int | None = None,
+        vendors: Sequence[str] = DEMO_VENDORS,
     ) -> None:
+        if unknown := sorted(set(vendors) - VENDORS.keys()):
+            raise ValueError(f"no vendor {unknown[0]!r}; the vendors are {', '.join(VENDORS)}")
         self.company = company or build_company()
-        self.credentials = {vendor: dict(CREDENTIALS[vendor]) for vendor in VENDORS}
-        vendors: dict[str, Vendor] = {
-            "salesforce": SalesforceApi(self.company, self.credentials["salesforce"], page_limit),
-            "zendesk": ZendeskApi(self.company, self.credentials["zendesk"], page_limit),
-            "stripe": StripeApi(self.company, self.credentials["stripe"], page_limit),
+        served = {name: VENDORS[name](self.company, page_limit) for name in vendors}
+        self.credentials = {name: dict(vendor.credentials) for name, vendor in served.items()}
+        changes = Changes(served, self.company, journal)
+        apps = [Control(vendor, changes).app for vendor in served.values()]
+        self._servers = HttpServers(apps, host, ports or (0,) * len(served))
+        self.urls: Mapping[str, str] = {
+            name: f"http://{host}:{port}"
+            for name, port in zip(served, self._servers.ports, strict=True)
         }
-        changes = Changes(vendors, self.company, journal)
-        apps = [Control(vendors[name], changes).app for name in VENDORS]
-        self._servers = HttpServers(apps, host, ports)
-        urls = [f"http://{host}:{port}" for port in self._servers.ports]
-        self.salesforce_url, self.zendesk_url, self.stripe_url = urls
-        self._urls = dict(zip(VENDORS, urls, strict=True))
         self._client = httpx.Client(timeout=_TIMEOUT, trust_env=False)
+
+    @property
+    def salesforce_url(self) -> str:
+        return self.urls["salesforce"]
+
+    @property
+    def zendesk_url(self) -> str:
+        return self.urls["zendesk"]
+
+    @property
+    def stripe_url(self) -> str:
+        return self.urls["stripe"]
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,7 +83,7 @@ class Simulator:
         self.close()
 
     def start(self) -> None:
-        """Serve in the background; returns when all three servers accept connections."""
+        """Serve in the background; returns when all servers accept connections."""
         self._servers.start()
 
     def close(self) -> None:
@@ -139,9 +134,9 @@ class Simulator:
     def _command(
         self, method: str, vendor: str, path: str, content: Record | None = None
     ) -> Record:
-        if vendor not in self._urls:
-            raise SimulatorError(f"no vendor {vendor!r}; the vendors are {', '.join(VENDORS)}")
-        url = f"{self._urls[vendor]}{CONTROL_PREFIX}/{path}"
+        if vendor not in self.urls:
+            raise SimulatorError(f"no vendor {vendor!r} is served; {', '.join(self.urls)} are")
+        url = f"{self.urls[vendor]}{CONTROL_PREFIX}/{path}"
         response = self._client.request(method, url, json=content)
         answer: Record = response.json() if response.content else {}
         if response.is_error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from starlette.responses import Response
@@ -30,6 +30,7 @@ class Vendor(Protocol):
     """
 
     name: str
+    credentials: Mapping[str, str]  # the made-up ones that it takes; it refuses all others
     app: ASGIApp
     controls: Sequence[Route]  # below CONTROL_PREFIX, beside those that every vendor has
 

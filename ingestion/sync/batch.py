@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,44 +9,76 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Connection
-from sqlalchemy.exc import DataError
-
 from index.database import Database
-from index.entity_tables import EntityTables
-from index.writer import Stream, Written, reject, save_state, write_batch
-from ingestion.airbyte.in_process import Record
-from ingestion.mapping.mapper import Mapped
+from index.rejected import Rejection, accept, has_rejected, reject
+from index.stream_state import save_state
+from index.writer import Stream
+from ingestion.sync.drift import KnownFields
+from ingestion.sync.intake import Identified, Intake, Taken
+from ingestion.sync.seen import SeenKeys
+
+BATCH = 500
+BATCH_BYTES = 8_000_000
 
 
 @dataclass
 class Batch:
-    """Records as they were mapped, those set aside with the reason, and the STATE after them."""
+    """Records, those set aside with the reason, and the STATE after them."""
 
-    mapped: list[Mapped] = field(default_factory=list)
-    rejected: list[tuple[Record, str]] = field(default_factory=list)
+    records: list[Identified] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    size: int = 0  # bytes of the records' JSON
     state: Any | None = None
 
+    def add(self, one: Identified | Rejection) -> None:
+        """One more record."""
+        if isinstance(one, Rejection):
+            self.rejected.append(one)
+        else:
+            self.records.append(one)
+            self.size += len(one[0].data)
+
     def __len__(self) -> int:
-        return len(self.mapped) + len(self.rejected)
+        return len(self.records) + len(self.rejected)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a committed batch brought."""
+
+    records: int
+    taken: Taken
+    new_fields: frozenset[str]
 
 
 class BatchWriter:
     """Writes the batches of one stream in their order, while the next one is being read.
 
-    Use it in a `with` block; one batch is under way at most.
+    Use it in a `with` block; one batch is under way at most. `seen` collects the keys that came;
+    with `newest_first`, a key that came before is passed over.
     """
 
     def __init__(
-        self, database: Database, tables: EntityTables, stream: Stream, run_id: UUID
+        self,
+        database: Database,
+        stream: Stream,
+        intake: Intake,
+        run_id: UUID,
+        *,
+        seen: SeenKeys | None = None,
+        newest_first: bool = False,
     ) -> None:
         self._database = database
-        self._tables = tables
         self._stream = stream
+        self._intake = intake
         self._run_id = run_id
+        self._seen = seen
+        self._newest_first = newest_first
+        with database.writing() as connection:
+            self._fields = KnownFields(connection, stream)
+            self._has_rejected = has_rejected(connection, stream)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write-{stream.name}")
-        self._under_way: tuple[Batch, Future[Written]] | None = None
+        self._under_way: Future[Committed] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -60,56 +91,43 @@ class BatchWriter:
     ) -> None:
         self._thread.shutdown()
 
-    def write(self, batch: Batch) -> tuple[Batch, Written] | None:
-        """Begin to write; returns the batch before, now committed, or raises what hindered it."""
+    def write(self, batch: Batch) -> Committed | None:
+        """Begin to write; returns what the batch before brought, or raises what hindered it."""
         committed = self.finish()
-        self._under_way = batch, self._thread.submit(self._commit, batch)
+        self._under_way = self._thread.submit(self._commit, batch)
         return committed
 
-    def finish(self) -> tuple[Batch, Written] | None:
-        """Wait for the batch under way; returns it, or raises what hindered it."""
+    def finish(self) -> Committed | None:
+        """Wait for the batch under way; returns what it brought, or raises what hindered it."""
         if self._under_way is None:
             return None
-        batch, future = self._under_way
-        self._under_way = None
-        return batch, future.result()
+        future, self._under_way = self._under_way, None
+        return future.result()
 
-    def _commit(self, batch: Batch) -> Written:
-        try:
-            with self._database.writing() as connection:
-                written = self._write(connection, batch.mapped)
-                self._set_aside(connection, batch)
-        except DataError:
-            # Postgres refuses one of them without saying which; the transaction is undone.
-            with self._database.writing() as connection:
-                written = self._write_one_by_one(connection, batch)
-                self._set_aside(connection, batch)
-        return written
+    def _commit(self, batch: Batch) -> Committed:
+        records = self._first_of_each(batch.records) if self._newest_first else batch.records
+        if self._seen is not None:
+            rejected = [one.key for one in batch.rejected if one.key is not None]
+            new = self._seen.add([incoming.key for incoming, _ in records] + rejected)
+            if self._newest_first:
+                records = [one for one in records if one[0].key in new]
+        with self._database.writing() as connection:
+            taken = self._intake.take(connection, records, at=datetime.now(UTC))
+            taken.rejected += batch.rejected
+            new_fields = self._fields.learn(connection, taken.fields)
+            if self._has_rejected:
+                accept(connection, self._stream, (incoming.key for incoming, _ in records))
+            if taken.rejected:
+                reject(connection, self._stream, self._run_id, taken.rejected)
+            if batch.state is not None:
+                save_state(connection, self._stream, self._run_id, batch.state)
+        self._fields.learned(taken.fields)
+        self._has_rejected = self._has_rejected or bool(taken.rejected)
+        return Committed(len(batch), taken, frozenset(new_fields))
 
-    def _write(self, connection: Connection, mapped: Sequence[Mapped]) -> Written:
-        incoming = [one.incoming for one in mapped]
-        return write_batch(connection, self._tables, self._stream, incoming, at=datetime.now(UTC))
-
-    def _write_one_by_one(self, connection: Connection, batch: Batch) -> Written:
-        changed: dict[str, tuple[UUID, ...]] = {}
-        accepted, records = [], 0
-        for mapped in batch.mapped:
-            try:
-                with connection.begin_nested():
-                    written = self._write(connection, [mapped])
-            except DataError as error:
-                reason = f"the database refuses it ({type(error.orig).__name__})"
-                batch.rejected.append((orjson.loads(mapped.incoming.data), reason))
-                continue
-            accepted.append(mapped)
-            records += written.records
-            for entity, ids in written.changed.items():
-                changed[entity] = changed.get(entity, ()) + ids
-        batch.mapped = accepted
-        return Written(changed=changed, records=records)
-
-    def _set_aside(self, connection: Connection, batch: Batch) -> None:
-        for record, why in batch.rejected:
-            reject(connection, self._stream, self._run_id, record, why)
-        if batch.state is not None:
-            save_state(connection, self._stream, state=batch.state, synced_at=None)
+    @staticmethod
+    def _first_of_each(records: list[Identified]) -> list[Identified]:
+        first: dict[str, Identified] = {}
+        for one in records:
+            first.setdefault(one[0].key, one)
+        return list(first.values())

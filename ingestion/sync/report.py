@@ -16,6 +16,8 @@ class Progress:
     stream: str
     read: int
     written: int
+    unchanged: int = 0
+    rejected: int = 0
 
 
 @dataclass(kw_only=True)
@@ -26,10 +28,11 @@ class StreamReport:
     read: int = 0
     written: int = 0  # new or changed
     unchanged: int = 0
-    deleted: int = 0  # of those written, how many the source says are gone
+    deleted: int = 0  # the source says that they are gone, or a whole read no longer brought them
     rejected: int = 0
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    new_fields: list[str] = field(default_factory=list)  # top-level names that never came before
     error: str | None = None  # why it broke off; what was written before stays
     suspicion: str | None = None  # why its silence is not taken for completeness
 
@@ -37,6 +40,24 @@ class StreamReport:
     def complete(self) -> bool:
         """Whether the stream was read to its end, so that its rows count as fresh."""
         return self.error is None and self.suspicion is None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it does not count as fresh, with what the source said about it."""
+        if self.error is not None or self.suspicion is None:
+            return self.error
+        return f"{self.suspicion}. It said: {self.warnings[0]}" if self.warnings else self.suspicion
+
+    @property
+    def remarks(self) -> list[str]:
+        """All that a person should read, as sentences."""
+        said = [text for text in (self.error, self.suspicion) if text] + self.warnings
+        if self.new_fields:
+            names = ", ".join(self.new_fields)
+            said.append(f"new fields came, and are kept with the record: {names}")
+        if self.rejected:
+            said.append(f"{self.rejected:,} records were set aside: remit source rejected list")
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)

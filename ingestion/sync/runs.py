@@ -1,14 +1,15 @@
-"""Sync runs: one at a time for a source, each with its report."""
+"""Sync runs, each with its report, and never two of one stream at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from index.database import Database
 from index.errors import Unavailable
@@ -21,46 +22,65 @@ _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
 
 class SyncInProgress(Unavailable):
-    """Another sync of the same source is running."""
+    """Another sync reads the same stream."""
 
 
 @contextmanager
-def only_one(database: Database, tenant: str, source: str) -> Iterator[None]:
-    """Hold the right to sync the source. Raises SyncInProgress when another process has it.
+def only_one(
+    database: Database, tenant: str, source: str, streams: Sequence[str]
+) -> Iterator[Callable[[str], None]]:
+    """Hold the right to sync the streams; yields a function that lets go of one early.
 
-    The lock belongs to a connection, so Postgres takes it back when the sync is killed.
+    Raises SyncInProgress when another process has one of them. The locks belong to a connection,
+    so Postgres takes them back when the sync is killed.
     """
-    name = {"name": f"remit.sync/{tenant}/{source}"}
-    engine = database.writer.execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if not connection.execute(_TRY_LOCK, name).scalar_one():
-            raise SyncInProgress(
-                f"A sync of {source} is already running. Wait until it has finished."
-            )
+    held: set[str] = set()
+    with database.session() as connection:
+
+        def release(stream: str) -> None:
+            if stream in held:
+                connection.execute(_UNLOCK, _lock(tenant, source, stream))
+                held.discard(stream)
+
         try:
-            yield
+            for stream in streams:
+                if not connection.execute(_TRY_LOCK, _lock(tenant, source, stream)).scalar_one():
+                    raise SyncInProgress(
+                        f"A sync of {source}, {stream} is already running."
+                        " Wait until it has finished."
+                    )
+                held.add(stream)
+            yield release
         finally:
-            connection.execute(_UNLOCK, name)
+            # Lost with the connection, when that is lost.
+            with suppress(SQLAlchemyError):
+                for stream in list(held):
+                    release(stream)
 
 
 def begin_run(
-    connection: Connection, tenant: str, source: str, connector: str
-) -> tuple[UUID, bool]:
-    """Note that a sync begins; returns its id, and whether the one before was cut off."""
+    connection: Connection,
+    tenant: str,
+    source: str,
+    connector: str,
+    *,
+    cause: str,
+    worker: str | None,
+) -> UUID:
+    """Note that a sync begins, what asked for it and which process runs it; returns its id."""
     register_source(connection, tenant, source, connector)
-    before = connection.execute(
-        select(sync_run.c.finished_at)
-        .where(sync_run.c.tenant_id == tenant, sync_run.c.source == source)
-        .order_by(sync_run.c.started_at.desc())
-        .limit(1)
-    ).first()
     run_id = uuid4()
     connection.execute(
         insert(sync_run).values(
-            tenant_id=tenant, run_id=run_id, source=source, started_at=datetime.now(UTC)
+            tenant_id=tenant,
+            run_id=run_id,
+            source=source,
+            started_at=datetime.now(UTC),
+            cause=cause,
+            worker=worker,
         )
     )
-    return run_id, before is not None and before.finished_at is None
+    return run_id
 
 
 def finish_run(connection: Connection, tenant: str, report: SyncReport) -> None:
@@ -70,3 +90,7 @@ def finish_run(connection: Connection, tenant: str, report: SyncReport) -> None:
         .where(sync_run.c.tenant_id == tenant, sync_run.c.run_id == report.run_id)
         .values(finished_at=report.finished_at, report=report.as_json())
     )
+
+
+def _lock(tenant: str, source: str, stream: str) -> dict[str, str]:
+    return {"name": f"remit.sync/{tenant}/{source}/{stream}"}

@@ -42,7 +42,7 @@ def fill(settings: Settings) -> None:
     assert settings.database_url is not None
     database = Database(settings.database_url.get_secret_value())
     model = open_model(settings)
-    reports = sync_all(settings, database, model, open_sources(settings, model))
+    reports = sync_all(settings, database, model, open_sources(settings, database, model))
     assert all(report.complete for report in reports)
     people = load_directory(EXAMPLES / "directory.yaml", model.callers)
     more = Directory(

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion.simulator import Company, Simulator, build_company
 from semantic_layer import Model, load_model
 from tests.conftest import connected, fresh_database
-from tests.ingestion.index_under_test import Index
-
-# So small that every stream has several pages.
-PAGE = 40
+from tests.ingestion.index_under_test import PAGE, VENDORS, Index, first_synced
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +22,16 @@ def company() -> Company:
     return build_company(scale=0.05)
 
 
+@pytest.fixture(scope="session")
+def vendors() -> Sequence[str]:
+    """Whom the simulator serves; a folder of tests may have others."""
+    return VENDORS
+
+
 @pytest.fixture
-def simulator(company: Company) -> Iterator[Simulator]:
-    """The three vendors; what a test changes there is gone after it."""
-    with Simulator(company=company, page_limit=PAGE) as simulator:
+def simulator(company: Company, vendors: Sequence[str]) -> Iterator[Simulator]:
+    """The vendors; what a test changes there is gone after it."""
+    with Simulator(company, page_limit=PAGE, vendors=vendors) as simulator:
         yield simulator
 
 
@@ -40,14 +42,11 @@ def index(database: Database, model: Model, simulator: Simulator) -> Index:
 
 
 @pytest.fixture(scope="session")
-def synced_template(cluster: str, template: str, model: Model, company: Company) -> Iterator[str]:
-    """The name of a database after a first sync of all three vendors."""
-    with fresh_database(cluster, template) as url:
-        with connected(url) as database, Simulator(company=company, page_limit=PAGE) as simulator:
-            index = Index(database, model, EntityTables(model.specs), simulator)
-            assert all(report.complete for report in index.sync_all().values())
-        name = make_url(url).database
-        assert name is not None
+def synced_template(
+    cluster: str, template: str, model: Model, company: Company, vendors: Sequence[str]
+) -> Iterator[str]:
+    """The name of a database after a first sync of all vendors."""
+    with first_synced(cluster, template, model, company, vendors) as name:
         yield name
 
 
@@ -61,11 +60,13 @@ def synced(
 
 
 @pytest.fixture(scope="module")
-def filled(cluster: str, synced_template: str, model: Model, company: Company) -> Iterator[Index]:
+def filled(
+    cluster: str, synced_template: str, model: Model, company: Company, vendors: Sequence[str]
+) -> Iterator[Index]:
     """The same, for tests of a module that only look at it."""
     with (
         fresh_database(cluster, synced_template) as url,
         connected(url) as database,
-        Simulator(company=company, page_limit=PAGE) as simulator,
+        Simulator(company, page_limit=PAGE, vendors=vendors) as simulator,
     ):
         yield Index(database, model, EntityTables(model.specs), simulator)

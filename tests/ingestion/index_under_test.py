@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.engine import make_url
 
 from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion import LiveSources, Progress, Source, SourceConfig, SyncReport, sync_source
-from ingestion.simulator import Simulator
+from ingestion.simulator import Company, Simulator
 from semantic_layer import Model
+from tests.conftest import connected, fresh_database
 
 TENANT = "northbeam"
 VENDORS = ("salesforce", "zendesk", "stripe")
@@ -20,7 +23,13 @@ _CREDENTIALS = {
     "salesforce": ("client_id", "client_secret"),
     "zendesk": ("email", "api_token"),
     "stripe": ("api_key",),
+    "hubspot": ("access_token", "portal_id"),
+    "freshdesk": ("api_key",),
+    "chargebee": ("api_key",),
 }
+
+# So small that every stream has several pages.
+PAGE = 40
 
 Row = Mapping[str, Any]
 
@@ -28,7 +37,7 @@ Row = Mapping[str, Any]
 def settings(simulator: Simulator, vendor: str, **changed: Any) -> dict[str, Any]:
     """What a source needs to read the simulator; failed requests are repeated soon, and twice."""
     credentials = {name: simulator.credentials[vendor][name] for name in _CREDENTIALS[vendor]}
-    base_url = getattr(simulator, f"{vendor}_url")
+    base_url = simulator.urls[vendor]
     patience = {"retries": 2, "retry_seconds": 0.01}
     return {"base_url": base_url, **patience, **credentials, **changed}
 
@@ -50,6 +59,8 @@ class Index:
         self,
         vendor: str,
         progress: Callable[[Progress], None] | None = None,
+        *,
+        reconcile: bool = False,
         **changed: Any,
     ) -> SyncReport:
         return sync_source(
@@ -59,14 +70,18 @@ class Index:
             self.source(vendor, **changed),
             tenant=TENANT,
             progress=progress,
+            reconcile=reconcile,
         )
 
     def sync_all(self) -> dict[str, SyncReport]:
-        return {vendor: self.sync(vendor) for vendor in VENDORS}
+        """Of every vendor that the simulator serves."""
+        return {vendor: self.sync(vendor) for vendor in self.simulator.urls}
 
     def live(self, **options: Any) -> LiveSources:
-        sources = [self.source(vendor) for vendor in VENDORS]
-        return LiveSources(self.database, self.tables, self.model, sources, **options)
+        sources = [self.source(vendor) for vendor in self.simulator.urls]
+        return LiveSources(
+            self.database, self.tables, self.model, sources, **{"tenant": TENANT, **options}
+        )
 
     def rows(self, entity: str, *, source: str | None = None, deleted: bool = False) -> list[Row]:
         """Rows of an entity by remote id; those that are deleted only when asked for."""
@@ -90,7 +105,7 @@ class Index:
 
     def contents(self) -> dict[str, list[Row]]:
         """All that syncs write, without the times at which they did."""
-        times = {"synced_at", "live_at", "linked_at"}
+        times = {"synced_at", "live_at", "linked_at", "tried_at"}
         found = {name: self.rows(name, deleted=True) for name in self.tables}
         found["record"] = self.ask("SELECT * FROM remit.record ORDER BY source, stream, key")
         found["state"] = self.ask("SELECT * FROM remit.stream_state ORDER BY source, stream")
@@ -104,3 +119,20 @@ class Index:
         """How often the vendor was asked for paths that hold `path`."""
         requests = self.simulator.requests(vendor)
         return sum(request["count"] for request in requests if path in request["path"])
+
+
+@contextmanager
+def first_synced(
+    cluster: str, template: str, model: Model, company: Company, vendors: Sequence[str]
+) -> Iterator[str]:
+    """The name of a database after a first sync of the vendors."""
+    with fresh_database(cluster, template) as url:
+        with (
+            connected(url) as database,
+            Simulator(company, page_limit=PAGE, vendors=vendors) as simulator,
+        ):
+            index = Index(database, model, EntityTables(model.specs), simulator)
+            assert all(report.complete for report in index.sync_all().values())
+        name = make_url(url).database
+        assert name is not None
+        yield name

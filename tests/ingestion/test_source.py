@@ -13,9 +13,12 @@ import requests
 
 import ingestion
 from ingestion import Source, SourceConfig, SourceError
+from ingestion.airbyte.check import CheckResult
+from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.in_process import State, read_stream
 from ingestion.airbyte.manifest import load_manifest
 from ingestion.airbyte.oauth import OAuthWithTimeout
+from ingestion.airbyte.redaction import Redactor
 from ingestion.simulator import Simulator
 from semantic_layer import Model
 from tests.ingestion.index_under_test import VENDORS, settings
@@ -62,6 +65,25 @@ def test_error_names_source_stream_and_reason(model: Model, simulator: Simulator
     assert str(failed.value) == (
         "zendesk, tickets: it answered 401 (Unauthorized); check the credentials."
     )
+
+
+def test_check_says_once_what_is_wrong_everywhere(model: Model, simulator: Simulator) -> None:
+    source = _source(model, simulator, "zendesk")
+    well = source.check()
+    assert well.ok
+    assert [stream.stream for stream in well.streams] == list(source.streams)
+    simulator.fault("zendesk", "unauthorized")
+    assert _source(model, simulator, "zendesk").check() == CheckResult(
+        problem="it answered 401 (Unauthorized); check the credentials"
+    )
+
+
+def test_check_names_the_one_stream_that_is_refused(model: Model, simulator: Simulator) -> None:
+    simulator.fault("zendesk", "unauthorized", path_prefix="/api/v2/incremental/tickets")
+    found = _source(model, simulator, "zendesk").check()
+    problems = {one.stream: one.problem for one in found.streams if one.problem}
+    assert problems == {"tickets": "it answered 401 (Unauthorized); check the credentials"}
+    assert not found.ok
 
 
 def _components(manifest: Any) -> Iterator[Mapping[str, Any]]:
@@ -133,21 +155,26 @@ def test_a_read_that_is_given_up_leaves_no_thread(model: Model, simulator: Simul
     assert threading.active_count() <= before
 
 
-def test_ignored_refusal_is_told_and_leaves_no_state(model: Model, simulator: Simulator) -> None:
+def test_ignored_refusal_is_told_and_leaves_no_state(simulator: Simulator) -> None:
     """The "silent zero": a manifest that passes over a refusal ends as complete."""
-    source = _source(model, simulator, "stripe", api_key="sk_test_wrong_key")
     ignoring = {
         "type": "DefaultErrorHandler",
         "response_filters": [
             {"type": "HttpResponseFilter", "http_codes": [401], "action": "IGNORE"}
         ],
     }
-    stream = source.manifest["streams"][0]["full_refresh_stream"]
+    manifest = load_manifest("stripe")
+    stream = manifest["streams"][0]["full_refresh_stream"]
     requester = {**stream["retriever"]["requester"], "error_handler": ignoring}
     lenient = {**stream, "retriever": {**stream["retriever"], "requester": requester}}
-    source.manifest = {**source.manifest, "streams": [lenient]}
+    connector = DeclarativeConnector(
+        {**manifest, "streams": [lenient]},
+        settings(simulator, "stripe", api_key="sk_test_wrong_key"),
+        "stripe",
+        Redactor({}),
+    )
     told: list[tuple[str, bool]] = []
-    items = list(source.read("customers", None, warn=lambda *given: told.append(given)))
+    items = list(connector.read("customers", None, lambda *given: told.append(given)))
     assert items == []
     ((text, refused),) = told
     assert "401" in text

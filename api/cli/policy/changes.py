@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from api.cli.policy.screen import consents, counting, remark, require_consent, tell
 from api.cli.policy.seat import Seat, open_desk
+from api.cli.screen import consents, counting, remark, require_consent, tell
 from api.policy_desk import Change
 from api.settings import Settings
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import secrets
 
 from access_policies import PoliciesInForce, read_directory
-from api.cli.policy.screen import tell
 from api.cli.policy.seat import open_desk
+from api.cli.screen import tell
 from api.policy_desk import Examiner
 from api.services import open_model
 from api.settings import Settings

@@ -6,8 +6,8 @@ import asyncio
 from uuid import UUID
 
 from access_policies import Explanation
-from api.cli.policy.screen import tell
 from api.cli.policy.seat import open_desk
+from api.cli.screen import tell
 from api.settings import Settings
 from index.errors import InvalidRequest
 

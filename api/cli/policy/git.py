@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.cli.policy.folder import Filled, PolicyFolder
-from api.cli.policy.screen import tell
 from api.cli.policy.seat import open_desk
+from api.cli.screen import tell
 from api.settings import Settings
 from index.errors import ConfigurationError, InvalidRequest
 

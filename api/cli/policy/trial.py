@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from access_policies.versions.shadow_runs import SeenDifference, ShadowRun
-from api.cli.policy.screen import remark, tell
 from api.cli.policy.seat import open_desk
+from api.cli.screen import remark, tell
 from api.settings import Settings
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from access_policies.versions.history import Event
-from api.cli.policy.screen import remark, tell
 from api.cli.policy.seat import open_desk
-from api.cli.screen import output, printable
+from api.cli.screen import output, printable, remark, tell
 from api.settings import Settings
 from index.errors import InvalidRequest
 

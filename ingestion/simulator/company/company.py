@@ -1,4 +1,4 @@
-"""The sample company: every record the three vendors hold, and the truth behind them."""
+"""The sample company: customers, staff, three vendors' records, and the truth behind them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from ingestion.simulator.company.billing import BillingBuilder
 from ingestion.simulator.company.crm import CrmBuilder
-from ingestion.simulator.company.customers import invent_customers
-from ingestion.simulator.company.staff import hire_staff
+from ingestion.simulator.company.customers import Customer, invent_customers
+from ingestion.simulator.company.staff import Employee, hire_staff
 from ingestion.simulator.company.support import SupportBuilder
 
 Record = dict[str, Any]
@@ -35,7 +35,10 @@ class TrueCustomer:
 
 @dataclass(frozen=True)
 class Company:
-    """The records of one vendor by kind; nobody changes them, a simulator changes copies."""
+    """The records of three vendors by kind; nobody changes them, a simulator changes copies.
+
+    Every other vendor makes its records of the same `customers` and `staff`.
+    """
 
     seed: int
     scale: float
@@ -44,6 +47,8 @@ class Company:
     zendesk: dict[str, list[Record]]
     stripe: dict[str, list[Record]]
     truth: tuple[TrueCustomer, ...]
+    customers: tuple[Customer, ...]
+    staff: tuple[Employee, ...]
 
     def customer(self, key: str) -> TrueCustomer:
         """The real customer of that key, such as `acme`; KeyError when there is none."""
@@ -85,4 +90,14 @@ def build_company(
         )
         for customer in customers
     )
-    return Company(seed, scale, as_of, crm.records, support.records, billing.records, truth)
+    return Company(
+        seed=seed,
+        scale=scale,
+        as_of=as_of,
+        salesforce=crm.records,
+        zendesk=support.records,
+        stripe=billing.records,
+        truth=truth,
+        customers=tuple(customers),
+        staff=tuple(staff),
+    )

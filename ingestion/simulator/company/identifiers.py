@@ -49,6 +49,11 @@ def salesforce_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 
 
+def milliseconds_time(moment: datetime) -> str:
+    """As `2026-10-01T09:00:00.000Z`, which HubSpot writes."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
 def zendesk_time(moment: datetime) -> str:
     """As `2026-10-01T09:00:00Z`; Zendesk keeps whole seconds."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -10,7 +10,8 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -47,15 +48,19 @@ class SalesforceApi:
     """
 
     name = "salesforce"
+    credentials: Mapping[str, str] = MappingProxyType(
+        {
+            "client_id": "simulated-salesforce-client-id",
+            "client_secret": "simulated-salesforce-client-secret",
+            "refresh_token": "simulated-salesforce-refresh-token",
+        }
+    )
 
-    def __init__(
-        self, company: Company, credentials: dict[str, str], page_limit: int | None = None
-    ) -> None:
+    def __init__(self, company: Company, page_limit: int | None = None) -> None:
         self._org = Org(company)
         self.create = self._org.create
         self.change = self._org.change
         self.delete = self._org.delete
-        self._credentials = credentials
         self._page_limit = page_limit or _DEFAULT_PAGE
         self._tokens: set[str] = set()
         self._locators: OrderedDict[str, tuple[Query, list[Record]]] = OrderedDict()
@@ -106,7 +111,7 @@ class SalesforceApi:
         form = {
             name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
         }
-        wanted = self._credentials
+        wanted = self.credentials
         if basic := request.headers.get("authorization", "").removeprefix("Basic "):
             user, _, password = _decoded(basic).partition(":")
             form = {"client_id": user, "client_secret": password, **form}
@@ -125,7 +130,7 @@ class SalesforceApi:
         base = str(request.base_url).rstrip("/")
         issued = str(int(time.time() * 1000))
         identity = f"{base}/id/{ORG_ID}/{_USER_ID}"
-        secret = self._credentials["client_secret"].encode()
+        secret = self.credentials["client_secret"].encode()
         signature = hmac.new(secret, f"{identity}{issued}".encode(), hashlib.sha256).digest()
         token = f"{ORG_ID[:15]}!AQ{secrets.token_urlsafe(48)}"
         self._tokens.add(token)

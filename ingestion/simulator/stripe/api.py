@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -67,16 +68,17 @@ class StripeApi:
     """A vendor in the sense of `ingestion.simulator.vendor.Vendor`."""
 
     name = "stripe"
+    credentials: Mapping[str, str] = MappingProxyType(
+        {"api_key": "sk_test_simulatedStripeSecretKey"}
+    )
     controls: Sequence[Route] = ()
 
-    def __init__(
-        self, company: Company, credentials: dict[str, str], page_limit: int | None = None
-    ) -> None:
+    def __init__(self, company: Company, page_limit: int | None = None) -> None:
         self._account = Account(company)
         self.create = self._account.create
         self.change = self._account.change
         self.delete = self._account.delete
-        self._key = credentials["api_key"]
+        self._key = self.credentials["api_key"]
         self._page_limit = page_limit or _LIST_LIMIT
         self._request_numbers = itertools.count(1)
         account = self._account

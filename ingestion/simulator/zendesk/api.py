@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,19 +46,24 @@ class ZendeskApi:
     """A vendor in the sense of `ingestion.simulator.vendor.Vendor`."""
 
     name = "zendesk"
+    credentials: Mapping[str, str] = MappingProxyType(
+        {
+            "email": "integrations@northbeam.example",
+            "api_token": "simulated-zendesk-api-token",
+            "access_token": "simulated-zendesk-access-token",
+        }
+    )
     controls: Sequence[Route] = ()
 
-    def __init__(
-        self, company: Company, credentials: dict[str, str], page_limit: int | None = None
-    ) -> None:
+    def __init__(self, company: Company, page_limit: int | None = None) -> None:
         self._desk = Desk(company)
         self.create = self._desk.create
         self.change = self._desk.change
         self.delete = self._desk.delete
-        basic = f"{credentials['email']}/token:{credentials['api_token']}".encode()
+        basic = f"{self.credentials['email']}/token:{self.credentials['api_token']}".encode()
         self._accepted = {
             f"Basic {base64.b64encode(basic).decode()}",
-            f"Bearer {credentials['access_token']}",
+            f"Bearer {self.credentials['access_token']}",
         }
         self._page_limit = page_limit or _EXPORT_LIMIT
         self.app: ASGIApp = Starlette(

@@ -391,3 +391,15 @@ async def test_database_that_is_away_is_no_fault_of_the_source(
         assert "The database did not answer" in _reason(await _refresh(elsewhere, wanted))
     await elsewhere.close()
     assert await _refresh(live, wanted) == []
+
+
+async def test_credentials_of_one_tenant_read_nothing_for_another(
+    synced: Index, live: LiveSources
+) -> None:
+    synced.simulator.forget_requests("zendesk")
+    before = synced.ask("SELECT count(*) FROM remit.record")
+    wanted = Wanted("zendesk", "ticket", _some(synced, "ticket", "zendesk"))
+    (failure,) = await live.refresh("somebody else", [wanted])
+    assert failure.reason == "zendesk: no source of that name is configured."
+    assert synced.calls("zendesk") == 0
+    assert synced.ask("SELECT count(*) FROM remit.record") == before

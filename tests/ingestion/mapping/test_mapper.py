@@ -131,7 +131,7 @@ def test_deletion_without_a_time_is_dated_now(model: Model) -> None:
     mapped = _map(model, "stripe", "customers", {"id": "cus_1", "deleted": True})
     assert mapped.deleted
     assert mapped.incoming.row is not None
-    assert mapped.incoming.row["deleted_at"] == NOW
+    assert mapped.incoming.deleted_at == NOW
 
 
 UNMAPPABLE = [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from ingestion import sync_source
 from ingestion.simulator import Simulator
-from tests.ingestion.index_under_test import TENANT, VENDORS, Index, settings
+from tests.ingestion.index_under_test import VENDORS, Index, settings
+from tests.ingestion.sync.desk.desk import DeskIndex
 
 PASSING: list[tuple[str, str, dict[str, Any]]] = [
     # vendor, trouble, what it hits
@@ -138,7 +137,9 @@ def test_silence_of_a_first_read_is_not_taken_for_completeness(index: Index) -> 
         assert stream.error is None
         assert "brought nothing" in (stream.suspicion or "")
     assert not report.complete
-    assert index.ask("SELECT 1 AS one FROM remit.stream_state") == []
+    for state in index.ask("SELECT * FROM remit.stream_state"):
+        assert (state["state"], state["synced_at"], state["run_id"]) == (None, None, None)
+        assert "brought nothing" in state["problem"]
     # Nothing of that silence is remembered: with the right settings all comes.
     assert index.sync("zendesk").complete
 
@@ -187,26 +188,25 @@ def test_source_that_is_not_there(index: Index, simulator: Simulator) -> None:
     assert {stream.error for stream in report.streams} == {"it cannot be reached"}
 
 
-def test_refusal_that_a_manifest_ignores_is_not_taken_for_completeness(synced: Index) -> None:
-    source = synced.source("zendesk", api_token="wrong-token-000")
-    source.manifest = _ignoring(source.manifest, 401)
-    before = synced.ask("SELECT * FROM remit.stream_state")
-    report = sync_source(synced.database, synced.tables, synced.model, source, tenant=TENANT)
-    for stream in report.streams:
+def test_refusal_that_a_manifest_ignores_is_not_taken_for_completeness(
+    desk_index: DeskIndex,
+) -> None:
+    desk_index.read()
+    positions = (
+        "SELECT state, synced_at FROM remit.stream_state WHERE stream IN ('people', 'tickets')"
+        " ORDER BY stream"
+    )
+    before = desk_index.ask(positions)
+    desk_index.desk.refuses |= {"people", "tickets"}
+    report = desk_index.read()
+    for name in ("people", "tickets"):
+        stream = report.stream(name)
         assert stream.error is None
         assert "refused a part" in (stream.suspicion or "")
-        assert "401" in stream.warnings[0]
-    assert synced.ask("SELECT * FROM remit.stream_state") == before
-
-
-def _ignoring(component: Any, status: int) -> Any:
-    """The manifest with requesters that pass over a status."""
-    if isinstance(component, list):
-        return [_ignoring(item, status) for item in component]
-    if not isinstance(component, Mapping):
-        return component
-    changed = {name: _ignoring(value, status) for name, value in component.items()}
-    if changed.get("type") == "HttpRequester":
-        ignored = {"type": "HttpResponseFilter", "http_codes": [status], "action": "IGNORE"}
-        changed["error_handler"] = {"type": "DefaultErrorHandler", "response_filters": [ignored]}
-    return changed
+        assert "403" in stream.warnings[0]
+    assert desk_index.ask(positions) == before
+    told = desk_index.ask(
+        "SELECT stream, problem FROM remit.stream_state WHERE problem IS NOT NULL"
+    )
+    assert {row["stream"] for row in told} == {"people", "tickets"}
+    assert all("It said: " in row["problem"] and "403" in row["problem"] for row in told)

@@ -1,0 +1,1 @@
+"""`remit source`: the options, and what each command does."""

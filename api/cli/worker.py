@@ -1,0 +1,60 @@
+"""`remit worker`: syncs when they are due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+from api.cli.screen import errors, log_to_stderr
+from api.services import find_source, open_database, open_model
+from api.settings import Settings
+from index.entity_tables import EntityTables
+from ingestion.schedule.worker import Worker
+
+_POLITE = 5  # of 19: requests that are being answered go before the syncs beside them
+
+
+def run_worker(settings: Settings, *, until_eof: bool = False) -> None:
+    """Work until stopped by SIGINT or SIGTERM, or, if told, by the end of standard input."""
+    log_to_stderr()
+    logging.getLogger("remit.worker").setLevel(logging.INFO)
+    model = open_model(settings)
+    with open_database(settings) as database:
+        worker = Worker(
+            database,
+            EntityTables(model.specs),
+            model,
+            lambda name: find_source(settings, database, model, name),
+            tenant=settings.tenant,
+            concurrency=settings.worker_concurrency,
+        )
+        if until_eof:
+            os.nice(_POLITE)
+        else:
+            errors.print(f"Worker {worker.name} is at work; Ctrl-C stops.", markup=False)
+        asyncio.run(_run(worker, until_eof=until_eof))
+    if worker.unfinished:
+        names = ", ".join(sorted(worker.unfinished))
+        errors.print(f"Left unfinished, to be gone on with: {names}.", markup=False)
+        # Their threads wait for sources, and the interpreter would wait for them.
+        sys.stderr.flush()
+        os._exit(0)
+
+
+async def _run(worker: Worker, *, until_eof: bool) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    if until_eof:
+        threading.Thread(target=_stop_at_eof, args=(worker, loop), daemon=True).start()
+    await worker.run()
+
+
+def _stop_at_eof(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
+    """However the process at the other end of the pipe ended, its end of it is closed."""
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(worker.stop)

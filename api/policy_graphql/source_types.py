@@ -1,0 +1,36 @@
+"""How sources do, as GraphQL types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from ingestion.schedule.stream_health import StreamHealth
+
+
+@strawberry.type(description="How one stream of a source does.")
+class SourceStream:
+    source: str
+    stream: str
+    paused: bool = strawberry.field(description="No schedule runs the source.")
+    synced_at: datetime | None = strawberry.field(
+        description="All that the source had by then is in the index."
+    )
+    tried_at: datetime | None = strawberry.field(description="When a sync last ended.")
+    problem: str | None = strawberry.field(
+        description="Why it does not count as fresh since then; null when it does."
+    )
+    rejected: int = strawberry.field(description="Records that are set aside.")
+
+    @classmethod
+    def of(cls, health: StreamHealth) -> SourceStream:
+        return cls(
+            source=health.source,
+            stream=health.stream,
+            paused=health.paused,
+            synced_at=health.synced_at,
+            tried_at=health.tried_at,
+            problem=health.problem,
+            rejected=health.rejected,
+        )

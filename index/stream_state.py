@@ -1,0 +1,65 @@
+"""How far each stream has been read, and how its last sync ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from index.errors import Unavailable
+from index.tables import stream_state
+from index.writer import Stream, of_stream
+
+
+class Position(NamedTuple):
+    """Where a sync of the stream goes on."""
+
+    state: Any | None  # the Airbyte STATE; None to read from the beginning
+    synced_at: datetime | None  # when it was last read to its end
+    cut_off: bool  # the sync before was killed while it read the stream
+
+
+def begin_stream(connection: Connection, stream: Stream, run_id: UUID) -> Position:
+    """Note that the run reads the stream from now on."""
+    held = connection.execute(
+        select(stream_state).where(*of_stream(stream_state, stream)).with_for_update()
+    ).first()
+    key = {"tenant_id": stream.tenant, "source": stream.source, "stream": stream.name}
+    row = upsert(stream_state).values(**key, run_id=run_id)
+    connection.execute(row.on_conflict_do_update(index_elements=list(key), set_={"run_id": run_id}))
+    if held is None:
+        return Position(None, None, cut_off=False)
+    return Position(held.state, held.synced_at, cut_off=held.run_id is not None)
+
+
+def save_state(connection: Connection, stream: Stream, run_id: UUID, state: Any) -> None:
+    """Keep the STATE after the records written in this transaction.
+
+    Raises Unavailable when another run reads the stream by now: Postgres gave our lock away when
+    the connection that held it was lost.
+    """
+    ours = (*of_stream(stream_state, stream), stream_state.c.run_id == run_id)
+    if connection.execute(update(stream_state).where(*ours).values(state=state)).rowcount == 0:
+        raise Unavailable(
+            f"Another sync has taken over {stream.source}, {stream.name}; this one ends."
+        )
+
+
+def end_stream(
+    connection: Connection,
+    stream: Stream,
+    run_id: UUID,
+    *,
+    at: datetime,
+    synced_at: datetime | None,
+    problem: str | None,
+) -> None:
+    """Note how reading the stream ended; `synced_at` when it came to its end, else the problem."""
+    values: dict[str, Any] = {"tried_at": at, "problem": problem, "run_id": None}
+    if synced_at is not None:
+        values["synced_at"] = synced_at
+    ours = (*of_stream(stream_state, stream), stream_state.c.run_id == run_id)
+    connection.execute(update(stream_state).where(*ours).values(**values))

@@ -1,0 +1,341 @@
+"""Erasing one person: what is theirs leaves the index for good, with a receipt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Text,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from index.database import Database
+from index.entity_tables import EntityTables
+from index.errors import InvalidRequest
+from index.tables import erased_row, erasure, record, rejected_record
+from index.tables import tenant as tenant_table
+from ingestion.mapping.text import clean
+from semantic_layer.model import Model
+
+PEOPLE = ("contact", "user")
+"""The entities whose rows are persons."""
+
+WRITTEN = {"comment": "author_id"}
+"""What a person wrote and nobody needs without them, with the column that names the writer."""
+
+OPENED = {"ticket": ("requester_id", "description")}
+"""What stays without the words of the person who opened it: who that was, and the words."""
+
+MARK = "[erased]"
+_ENVELOPE = {"tenant_id", "source", "stream", "remote_id"}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of an erasure; it does not tell of whom."""
+
+    erasure_id: UUID
+    subject_hash: str
+    at: datetime
+    removed: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row that goes, and the record it was made of."""
+
+    entity: str
+    id: UUID
+    source: str
+    stream: str
+    key: str
+
+
+def erase(
+    database: Database,
+    tables: EntityTables,
+    model: Model,
+    *,
+    tenant: str,
+    subject: str,
+    actor: str,
+    reason: str,
+) -> Receipt:
+    """Erase a person, named by an e-mail address or by the id of a contact or user row.
+
+    Their contact and user rows, the comments they wrote and the records of both are removed, and no
+    sync and no live read writes them again. A ticket stays, without its requester and description.
+    Elsewhere, also in rejected records' stead, their address is blotted out. It is all done or none
+    of it. The directory is left alone, and so is the source: what changes there comes again.
+
+    Raises InvalidRequest when the subject is neither, and Unavailable when the database does not
+    answer.
+    """
+    with database.writing() as connection:
+        connection.execute(upsert(tenant_table).values(tenant_id=tenant).on_conflict_do_nothing())
+        return _Erasure(connection, tables, model, tenant, subject).carry_out(actor, reason)
+
+
+def subject_hash(tenant: str, subject: str) -> str:
+    """What a receipt has in place of the subject: who knows the subject can find the receipt."""
+    return sha256(f"{tenant}\x1f{subject.strip().lower()}".encode()).hexdigest()
+
+
+class _Erasure:
+    """One erasure, in one transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        tables: EntityTables,
+        model: Model,
+        tenant: str,
+        subject: str,
+    ) -> None:
+        self._connection = connection
+        self._tables = {name: tables[name] for name in tables}
+        self._model = model
+        self._tenant = tenant
+        self._subject = subject.strip()
+
+    def carry_out(self, actor: str, reason: str) -> Receipt:
+        people, addresses = self._people()
+        ids = [row.id for row in people]
+        gone = [*people, *self._written_by(ids)]
+        pattern = _pattern(addresses)
+        self._lock(gone, pattern)
+        removed = {
+            "rows": self._remove_rows(gone),
+            "records": self._remove_records(gone),
+            "rejected": self._remove_rejected([row.id for row in gone], pattern),
+            "silenced": self._silence(ids),
+            "cleared": self._clear_references(ids),
+            "redacted": self._redact(pattern) if pattern is not None else {},
+        }
+        receipt = insert(erasure).values(
+            tenant_id=self._tenant,
+            erasure_id=uuid4(),
+            subject_hash=subject_hash(self._tenant, self._subject),
+            actor=actor,
+            reason=reason,
+            removed=removed,
+        )
+        kept = self._connection.execute(receipt.returning(erasure)).one()
+        return Receipt(kept.erasure_id, kept.subject_hash, kept.at, kept.removed)
+
+    def _people(self) -> tuple[list[_Row], set[str]]:
+        """The rows of the person, and the addresses by which others may name them."""
+        identity = _as_id(self._subject)
+        if identity is None and "@" not in self._subject:
+            raise InvalidRequest(
+                "Name the person by an e-mail address, or by the id of a contact or user row."
+            )
+        addresses = {self._subject.lower()} if identity is None else self._addresses_of(identity)
+        found: list[_Row] = []
+        for entity, table in self._named(PEOPLE).items():
+            theirs = or_(table.c.id == identity, func.lower(table.c.email).in_(addresses))
+            found += self._rows(entity, theirs)
+        return found, addresses
+
+    def _addresses_of(self, identity: UUID) -> set[str]:
+        addresses: set[str] = set()
+        for table in self._named(PEOPLE).values():
+            query = select(func.lower(table.c.email)).where(
+                table.c.tenant_id == self._tenant, table.c.id == identity, table.c.email != ""
+            )
+            addresses |= set(self._connection.execute(query).scalars())
+        return addresses
+
+    def _written_by(self, people: Sequence[UUID]) -> list[_Row]:
+        return [
+            row
+            for entity, table in self._named(WRITTEN).items()
+            for row in self._rows(entity, table.c[WRITTEN[entity]].in_(people))
+        ]
+
+    def _rows(self, entity: str, condition: Any) -> list[_Row]:
+        table = self._tables[entity]
+        columns = (table.c.id, table.c.source, table.c.stream, table.c.remote_id)
+        query = select(*columns).where(table.c.tenant_id == self._tenant, condition)
+        return [_Row(entity, *row) for row in self._connection.execute(query)]
+
+    def _lock(self, gone: Iterable[_Row], pattern: str | None) -> None:
+        """Lock every record that is to change in the order of their keys, as all writers do."""
+        self._connection.execute(
+            text(
+                """
+                SELECT FROM remit.record AS held
+                WHERE tenant_id = :tenant
+                    AND (data::text ~* :pattern OR (source, stream, key) IN (
+                        SELECT source, stream, key FROM json_to_recordset(CAST(:gone AS json))
+                            AS r(source text, stream text, key text)))
+                ORDER BY source, stream, key FOR UPDATE
+                """
+            ),
+            {"tenant": self._tenant, "pattern": pattern, "gone": _records_of(gone)},
+        )
+
+    def _remove_rows(self, gone: Iterable[_Row]) -> dict[str, int]:
+        by_entity: dict[str, list[UUID]] = {}
+        for row in gone:
+            by_entity.setdefault(row.entity, []).append(row.id)
+        for entity, ids in by_entity.items():
+            table = self._tables[entity]
+            self._connection.execute(
+                delete(table).where(table.c.tenant_id == self._tenant, table.c.id.in_(ids))
+            )
+        for ids in by_entity.values():
+            kept = [{"tenant_id": self._tenant, "row_id": row} for row in ids]
+            self._connection.execute(upsert(erased_row).values(kept).on_conflict_do_nothing())
+        return {entity: len(ids) for entity, ids in by_entity.items()}
+
+    def _remove_records(self, gone: Iterable[_Row]) -> int:
+        return self._connection.execute(
+            text(
+                """
+                DELETE FROM remit.record AS held
+                USING json_to_recordset(CAST(:gone AS json))
+                    AS r(source text, stream text, key text)
+                WHERE held.tenant_id = :tenant AND held.source = r.source
+                    AND held.stream = r.stream AND held.key = r.key
+                """
+            ),
+            {"tenant": self._tenant, "gone": _records_of(gone)},
+        ).rowcount
+
+    def _remove_rejected(self, ids: Sequence[UUID], pattern: str | None) -> int:
+        # What is set aside has the id that its row would have.
+        theirs: Any = rejected_record.c.rejected_id.in_(ids)
+        if pattern is not None:
+            theirs = or_(theirs, rejected_record.c.raw.op("~*")(pattern))
+        gone = delete(rejected_record).where(rejected_record.c.tenant_id == self._tenant, theirs)
+        return self._connection.execute(gone).rowcount
+
+    def _silence(self, people: Sequence[UUID]) -> dict[str, int]:
+        """Take their words out of what they opened: out of the row, and out of its record."""
+        counts: dict[str, int] = {}
+        for entity, table in self._named(OPENED).items():
+            opener, words = (table.c[name] for name in OPENED[entity])
+            opened = (table.c.tenant_id == self._tenant, opener.in_(people), words.is_not(None))
+            columns = (table.c.source, table.c.stream, table.c.remote_id, words)
+            for source, stream, key, said in self._connection.execute(
+                select(*columns).where(*opened)
+            ).all():
+                self._silence_record(source, stream, key, said)
+            silenced = update(table).where(*opened).values({words: None})
+            counts[entity] = self._connection.execute(silenced).rowcount
+        return {entity: count for entity, count in counts.items() if count}
+
+    def _silence_record(self, source: str, stream: str, key: str, said: str) -> None:
+        this = (
+            record.c.tenant_id == self._tenant,
+            record.c.source == source,
+            record.c.stream == stream,
+            record.c.key == key,
+        )
+        data = self._connection.execute(select(record.c.data).where(*this)).scalar_one_or_none()
+        # The hash stays, so that only a change at the source brings it again.
+        self._connection.execute(update(record).where(*this).values(data=_without(data, said)))
+
+    def _clear_references(self, people: Sequence[UUID]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for entity, table in self._tables.items():
+            relations = self._model.specs[entity].relations.values()
+            columns = {
+                relation.column
+                for relation in relations
+                if relation.kind == "one" and relation.target in PEOPLE and relation.column != "id"
+            }
+            for name in sorted(columns):
+                cleared = (
+                    update(table)
+                    .where(table.c.tenant_id == self._tenant, table.c[name].in_(people))
+                    .values({name: None})
+                )
+                counts[f"{entity}.{name}"] = self._connection.execute(cleared).rowcount
+        return {place: count for place, count in counts.items() if count}
+
+    def _redact(self, pattern: str) -> dict[str, int]:
+        """Blot out the address wherever else it stands: in records, and in fields of rows."""
+        as_text = cast(record.c.data, Text)
+        records = (
+            update(record)
+            .where(record.c.tenant_id == self._tenant, as_text.op("~*")(pattern))
+            .values(data=cast(_blotted(as_text, pattern), JSONB))
+        )
+        counts = {"record": self._connection.execute(records).rowcount}
+        for entity, table in self._tables.items():
+            for column in table.columns:
+                if column.name in _ENVELOPE:
+                    continue
+                if isinstance(column.type, JSONB | ARRAY):
+                    value: Any = cast(column, Text)
+                    new: Any = cast(_blotted(value, pattern), column.type)
+                elif isinstance(column.type, Text):
+                    value = column
+                    new = func.nullif(_blotted(value, pattern), MARK)
+                else:
+                    continue
+                blotted = (
+                    update(table)
+                    .where(table.c.tenant_id == self._tenant, value.op("~*")(pattern))
+                    .values({column: new})
+                )
+                found = self._connection.execute(blotted).rowcount
+                counts[f"{entity}.{column.name}"] = found
+        return {place: count for place, count in counts.items() if count}
+
+    def _named(self, entities: Iterable[str]) -> dict[str, Any]:
+        """The tables of those of the entities that the model has."""
+        return {name: self._tables[name] for name in entities if name in self._tables}
+
+
+def _as_id(subject: str) -> UUID | None:
+    try:
+        return UUID(subject)
+    except ValueError:
+        return None
+
+
+def _pattern(addresses: Iterable[str]) -> str | None:
+    """A regular expression of Postgres for the addresses, and not for a part of a longer one."""
+    either = "|".join(re.escape(address) for address in sorted(addresses))
+    return rf"(?<![\w.+-])(?:{either})(?!\.?[\w-])" if either else None
+
+
+def _blotted(value: Any, pattern: str) -> Any:
+    return func.regexp_replace(value, pattern, MARK, "gi")
+
+
+def _records_of(rows: Iterable[_Row]) -> str:
+    keys = [{"source": row.source, "stream": row.stream, "key": row.key} for row in rows]
+    return orjson.dumps(keys).decode()
+
+
+def _without(value: Any, said: str) -> Any:
+    """The JSON value without the texts that say just this, once they are cleaned as rows are."""
+    if isinstance(value, str):
+        return MARK if value and clean(value) == said else value
+    if isinstance(value, list):
+        return [_without(item, said) for item in value]
+    if isinstance(value, dict):
+        return {name: _without(item, said) for name, item in value.items()}
+    return value

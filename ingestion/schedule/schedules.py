@@ -1,0 +1,180 @@
+"""Which streams are synced when: the schedules as they are stored, one for a source or a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from croniter import croniter
+from croniter.croniter import CroniterError
+from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from index.errors import ConfigurationError
+from index.tables import schedule as table
+from index.tables import source as source_table
+
+ALL_OTHERS = ""  # as a stream: those of the source without a schedule of their own
+SHORTEST = 10  # seconds between two syncs
+_CRON_FIELDS = 5
+
+
+@dataclass(frozen=True)
+class Every:
+    """A sync each so many seconds. Raises ConfigurationError for fewer than `SHORTEST`."""
+
+    seconds: int
+
+    def __post_init__(self) -> None:
+        if self.seconds < SHORTEST:
+            raise ConfigurationError(
+                f"A schedule of every {self.seconds} s is too close: the shortest is {SHORTEST} s."
+                " For fresher answers ask with `maxAge`, which reads the source live."
+            )
+
+    def __str__(self) -> str:
+        return f"every {timedelta(seconds=self.seconds)}"
+
+    def first(self, now: datetime) -> datetime:
+        """A new schedule is due at once."""
+        return now
+
+    def after(self, due: datetime, now: datetime) -> datetime:
+        """The first time after now, in the rhythm of `due`: what was missed is not made up for."""
+        missed = max(0, int((now - due).total_seconds() // self.seconds))
+        return due + timedelta(seconds=self.seconds * (missed + 1))
+
+
+@dataclass(frozen=True)
+class Cron:
+    """Syncs at the times of a cron expression of five fields, in UTC.
+
+    Raises ConfigurationError for one that cannot be read, and for one that never comes.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if len(self.text.split()) != _CRON_FIELDS:
+            raise ConfigurationError(
+                f"{self.text!r} is no cron expression: it has five fields, which are minute, hour,"
+                " day of the month, month and day of the week, as in '30 4 * * 1-5'."
+            )
+        try:
+            self.first(datetime.now(UTC))
+        except (CroniterError, ValueError, KeyError) as error:
+            raise ConfigurationError(
+                f"The cron expression {self.text!r} cannot be used: {error}."
+            ) from None
+
+    def __str__(self) -> str:
+        return f"cron {self.text} UTC"
+
+    def first(self, now: datetime) -> datetime:
+        """The next time from now."""
+        found: datetime = croniter(self.text, now).get_next(datetime)
+        return found
+
+    def after(self, due: datetime, now: datetime) -> datetime:  # noqa: ARG002
+        """The next time from now, however many were missed."""
+        return self.first(now)
+
+
+Rhythm = Every | Cron
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A schedule as it stands; without a `stream` it is that of all other streams of the source."""
+
+    source: str
+    stream: str | None
+    rhythm: Rhythm
+    next_at: datetime
+    paused: bool
+
+
+def set_schedule(
+    connection: Connection, tenant: str, source: str, stream: str | None, rhythm: Rhythm
+) -> None:
+    """Sync a registered source, or one stream of it, in this rhythm from now on.
+
+    One that stands already in the same rhythm keeps its next time.
+    """
+    new = {
+        "every_seconds": rhythm.seconds if isinstance(rhythm, Every) else None,
+        "cron": rhythm.text if isinstance(rhythm, Cron) else None,
+        "next_at": rhythm.first(datetime.now(UTC)),
+    }
+    statement = insert(table).values(
+        tenant_id=tenant, source=source, stream=stream or ALL_OTHERS, **new
+    )
+    another = or_(
+        table.c.every_seconds.is_distinct_from(statement.excluded.every_seconds),
+        table.c.cron.is_distinct_from(statement.excluded.cron),
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.tenant_id, table.c.source, table.c.stream],
+            set_=new,
+            where=another,
+        )
+    )
+
+
+def remove_schedule(
+    connection: Connection, tenant: str, source: str, stream: str | None = None
+) -> bool:
+    """Remove one schedule; False when there was none. A sync under way goes on to its end."""
+    result = connection.execute(
+        delete(table).where(
+            table.c.tenant_id == tenant,
+            table.c.source == source,
+            table.c.stream == (stream or ALL_OTHERS),
+        )
+    )
+    return bool(result.rowcount)
+
+
+def schedules(connection: Connection, tenant: str) -> tuple[Schedule, ...]:
+    """All schedules of a tenant, by source and stream."""
+    found = connection.execute(
+        select(table, source_table.c.paused_at)
+        .join(
+            source_table,
+            (source_table.c.tenant_id == table.c.tenant_id)
+            & (source_table.c.name == table.c.source),
+        )
+        .where(table.c.tenant_id == tenant)
+        .order_by(table.c.source, table.c.stream)
+    )
+    return tuple(
+        Schedule(
+            source=row.source,
+            stream=row.stream or None,
+            rhythm=rhythm_of(row.every_seconds, row.cron),
+            next_at=row.next_at,
+            paused=row.paused_at is not None,
+        )
+        for row in found
+    )
+
+
+def rhythm_of(every_seconds: int | None, cron: str | None) -> Rhythm:
+    """The rhythm of a stored schedule, which has one of the two."""
+    return Every(every_seconds) if every_seconds is not None else Cron(str(cron))
+
+
+def streams_of(
+    connection: Connection, tenant: str, source: str, stream: str | None, known: Sequence[str]
+) -> tuple[str, ...]:
+    """The streams that a schedule stands for, out of those that the source has now."""
+    if stream is not None:
+        return (stream,) if stream in known else ()
+    own = set(
+        connection.execute(
+            select(table.c.stream).where(table.c.tenant_id == tenant, table.c.source == source)
+        ).scalars()
+    )
+    return tuple(name for name in known if name not in own)

@@ -1,0 +1,161 @@
+"""What a HubSpot portal defines: the properties of its objects, and the pipelines of its deals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Record = dict[str, Any]
+
+# By object: name of the property, its type, and whether the customer made it.
+_PROPERTIES: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "companies": (
+        ("hs_object_id", "number", False),
+        ("createdate", "datetime", False),
+        ("hs_lastmodifieddate", "datetime", False),
+        ("name", "string", False),
+        ("domain", "string", False),
+        ("website", "string", False),
+        ("phone", "string", False),
+        ("industry", "enumeration", False),
+        ("city", "string", False),
+        ("country", "string", False),
+        ("numberofemployees", "number", False),
+        ("hubspot_owner_id", "enumeration", False),
+        ("salesforceaccountid", "string", False),
+        ("region", "enumeration", True),
+        ("tier", "enumeration", True),
+        ("health_score", "number", True),
+        ("success_notes", "string", True),
+    ),
+    "contacts": (
+        ("hs_object_id", "number", False),
+        ("createdate", "datetime", False),
+        ("lastmodifieddate", "datetime", False),
+        ("firstname", "string", False),
+        ("lastname", "string", False),
+        ("email", "string", False),
+        ("phone", "string", False),
+        ("mobilephone", "string", False),
+        ("jobtitle", "string", False),
+        ("associatedcompanyid", "number", False),
+        ("hubspot_owner_id", "enumeration", False),
+        ("preferred_language", "string", True),
+    ),
+    "deals": (
+        ("hs_object_id", "number", False),
+        ("createdate", "datetime", False),
+        ("hs_lastmodifieddate", "datetime", False),
+        ("dealname", "string", False),
+        ("pipeline", "enumeration", False),
+        ("dealstage", "enumeration", False),
+        ("amount", "number", False),
+        ("deal_currency_code", "enumeration", False),
+        ("closedate", "datetime", False),
+        ("hs_is_closed", "bool", False),
+        ("hs_is_closed_won", "bool", False),
+        ("hs_deal_stage_probability", "number", False),
+        ("hs_primary_associated_company", "number", False),
+        ("hubspot_owner_id", "enumeration", False),
+        ("contract_term_months", "number", True),
+    ),
+}
+
+TYPES = {
+    kind: {name: type_ for name, type_, _ in properties} for kind, properties in _PROPERTIES.items()
+}
+
+# What an answer has when no properties are asked for.
+DEFAULTS = {
+    "companies": ("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"),
+    "contacts": ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate",
+                 "lastname"),
+    "deals": ("amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate",
+              "hs_object_id", "pipeline"),
+}  # fmt: skip
+
+# The property that holds the time of change; contacts have an older name for it.
+CHANGED = {
+    "companies": "hs_lastmodifieddate",
+    "contacts": "lastmodifieddate",
+    "deals": "hs_lastmodifieddate",
+}
+
+# The property that names the company which an object belongs to first of all.
+COMPANY = {"contacts": "associatedcompanyid", "deals": "hs_primary_associated_company"}
+
+# Pipeline; of each stage its id, label, probability, and whether it ends the deal. HubSpot's own
+# first pipeline has words for ids, all others have numbers.
+_PIPELINES: tuple[tuple[str, str, tuple[tuple[str, str, str, bool], ...]], ...] = (
+    (
+        "default",
+        "Sales Pipeline",
+        (
+            ("appointmentscheduled", "Appointment Scheduled", "0.2", False),
+            ("presentationscheduled", "Presentation Scheduled", "0.6", False),
+            ("contractsent", "Contract Sent", "0.9", False),
+            ("closedwon", "Closed Won", "1.0", True),
+            ("closedlost", "Closed Lost", "0.0", True),
+        ),
+    ),
+    (
+        "48120077",
+        "Renewals",
+        (
+            ("98340011", "Renewal Due", "0.5", False),
+            ("98340012", "Renewed", "1.0", True),
+            ("98340013", "Churned", "0.0", True),
+        ),
+    ),
+)
+_MADE_AT = "2021-03-01T08:00:00.000Z"
+
+
+def pipelines() -> list[Record]:
+    """The pipelines of deals, as the API shows them; all numbers in metadata are texts."""
+    return [
+        {
+            "id": pipeline_id,
+            "label": label,
+            "displayOrder": order,
+            "archived": False,
+            "createdAt": _MADE_AT,
+            "updatedAt": _MADE_AT,
+            "stages": [
+                {
+                    "id": stage_id,
+                    "label": stage_label,
+                    "displayOrder": place,
+                    "archived": False,
+                    "createdAt": _MADE_AT,
+                    "updatedAt": _MADE_AT,
+                    "metadata": {"isClosed": str(closed).lower(), "probability": probability},
+                    "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
+                }
+                for place, (stage_id, stage_label, probability, closed) in enumerate(stages)
+            ],
+        }
+        for order, (pipeline_id, label, stages) in enumerate(_PIPELINES)
+    ]
+
+
+def property_definitions(kind: str) -> list[Record]:
+    """The properties of an object, as the properties API describes them."""
+    return [
+        {
+            "name": name,
+            "label": name.replace("_", " ").title(),
+            "type": type_,
+            "fieldType": {"enumeration": "select", "datetime": "date"}.get(type_, "text"),
+            "description": "",
+            "groupName": f"{kind}_information",
+            "options": [],
+            "calculated": name.startswith("hs_is_"),
+            "externalOptions": name == "hubspot_owner_id",
+            "hasUniqueValue": False,
+            "hidden": False,
+            "hubspotDefined": not own,
+            "formField": own,
+            "archived": False,
+        }
+        for name, type_, own in _PROPERTIES[kind]
+    ]

@@ -1,0 +1,100 @@
+"""Records of one stream taken into the index: only what changed is mapped and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
+
+from index.entity_tables import EntityTables
+from index.rejected import Rejection
+from index.writer import Incoming, Stream, Unstorable, Written, differing, write_changed
+from ingestion.mapping.mapper import Mapper, Unmappable
+
+Record = dict[str, Any]
+Identified = tuple[Incoming, Record]
+"""A record with its key and content hash, and as the source sent it."""
+
+
+@dataclass
+class Taken:
+    """What became of records: what was written, what was set aside, and the fields that came."""
+
+    changed: dict[str, list[UUID]] = field(default_factory=dict)  # row ids by entity
+    written: int = 0
+    deleted: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    fields: set[str] = field(default_factory=set)  # top-level, of the changed records
+
+    def add(self, written: Written) -> None:
+        """Count what a transaction, or a part of it, has written."""
+        self.written += written.records
+        self.deleted += written.deleted
+        for entity, ids in written.changed.items():
+            self.changed.setdefault(entity, []).extend(ids)
+
+
+class Intake:
+    """What takes the records of one stream, for a sync and for a replay."""
+
+    def __init__(self, tables: EntityTables, stream: Stream, mapper: Mapper) -> None:
+        self._tables = tables
+        self._stream = stream
+        self._mapper = mapper
+
+    def identify(self, record: Record) -> Identified | Rejection:
+        """The record with its key and hash, or why it cannot be kept."""
+        try:
+            return self._mapper.identify(record), record
+        except (Unmappable, Unstorable) as error:
+            return self._mapper.rejection(record, error)
+
+    def take(self, connection: Connection, records: Sequence[Identified], at: datetime) -> Taken:
+        """Write those that changed, in this transaction; `at` is when they were read.
+
+        One that Postgres refuses is set aside: Postgres does not say which, so they are then
+        written one by one.
+        """
+        taken = Taken()
+        try:
+            with connection.begin_nested():
+                self._take(connection, records, at, taken)
+        except DataError:
+            taken = Taken()
+            for identified in records:
+                self._take_one(connection, identified, at, taken)
+        return taken
+
+    def _take_one(
+        self, connection: Connection, identified: Identified, at: datetime, taken: Taken
+    ) -> None:
+        incoming, record = identified
+        try:
+            with connection.begin_nested():
+                self._take(connection, [identified], at, taken)
+        except DataError as error:
+            reason = f"the database refuses it ({type(error.orig).__name__})"
+            taken.rejected.append(Rejection(incoming.key, record, reason))
+
+    def _take(
+        self, connection: Connection, records: Sequence[Identified], at: datetime, taken: Taken
+    ) -> None:
+        changed = differing(connection, self._stream, (incoming for incoming, _ in records))
+        if not changed:
+            return
+        sent = {incoming.key: record for incoming, record in records}
+        mapped: list[Incoming] = []
+        for item in changed:
+            record = sent[item.key]
+            try:
+                mapped.append(self._mapper.project(item, record, at=at))
+            except Unmappable as error:
+                taken.rejected.append(Rejection(item.key, record, str(error)))
+            else:
+                taken.fields.update(record)
+        taken.add(write_changed(connection, self._tables, self._stream, mapped, at=at))

@@ -1,0 +1,65 @@
+"""What the source no longer has: what is held, against the keys of a whole read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from index.database import Database
+from index.entity_tables import EntityTables
+from index.removal import mark_deleted
+from index.writer import Stream
+from ingestion.sync.seen import Comparison, SeenKeys
+
+SHARE = 0.10
+AT_LEAST = 20
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The rows that left, or why none did."""
+
+    rows: tuple[UUID, ...] = ()
+    refusal: str | None = None
+
+
+def is_too_much(comparison: Comparison) -> bool:
+    """Whether so much is missing that a source in trouble is likelier than so many deletions.
+
+    Most of what is held; or more than SHARE of it, unless it is fewer than AT_LEAST.
+    """
+    held, missing = comparison
+    return missing * 2 > held or (missing >= AT_LEAST and missing > held * SHARE)
+
+
+def remove_missing(
+    database: Database,
+    tables: EntityTables,
+    stream: Stream,
+    seen: SeenKeys,
+    *,
+    began: datetime,
+    since: datetime | None,
+    allow: bool,
+) -> Removed:
+    """Mark as deleted what did not come in a whole read that began then.
+
+    What a sync wrote or a live read saw since `began` stays, and so does what was last modified
+    before `since`, when the read lists only later ones. Too much is removed only when `allow`ed.
+    """
+    comparison = seen.compare(stream, began, since)
+    if not allow and is_too_much(comparison):
+        return Removed(
+            refusal=f"{comparison.missing:,} of {comparison.held:,} records held did not come, so"
+            f" none was removed; if the source really has them no more: remit sync {stream.source}"
+            " --reconcile --allow-deletes"
+        )
+    rows: list[UUID] = []
+    for keys in seen.missing(stream, began, since, _PAGE):
+        with database.writing() as connection:
+            rows += mark_deleted(
+                connection, tables, stream, keys, datetime.now(UTC), unseen_since=began
+            )
+    return Removed(tuple(rows))

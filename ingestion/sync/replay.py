@@ -1,0 +1,170 @@
+"""Records that were set aside, shown, and mapped again once the mapping was mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from index.database import Database
+from index.entity_tables import EntityTables
+from index.rejected import Rejection, forget, reject, rejected_id
+from index.tables import rejected_record
+from index.writer import of_stream
+from ingestion.customers import account_entities, update_customers
+from ingestion.source import Source
+from ingestion.sync.intake import Identified, Intake, Taken
+from ingestion.sync.job import chosen_streams
+from semantic_layer.model import Model
+
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class RejectedRecord:
+    """A record that was set aside."""
+
+    source: str
+    stream: str
+    reason: str
+    raw: str  # JSON, as the source sent it
+    rejected_at: datetime
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How many records of a stream are in the index now, and how many are still set aside."""
+
+    stream: str
+    accepted: int
+    rejected: int
+
+
+def rejected(
+    database: Database,
+    *,
+    tenant: str,
+    source: str | None = None,
+    streams: Collection[str] | None = None,
+    limit: int = 100,
+) -> list[RejectedRecord]:
+    """The records that are set aside, the newest first, at most so many."""
+    table = rejected_record
+    query = select(table).where(table.c.tenant_id == tenant)
+    if source is not None:
+        query = query.where(table.c.source == source)
+    if streams is not None:
+        query = query.where(table.c.stream.in_(streams))
+    query = query.order_by(table.c.rejected_at.desc(), table.c.rejected_id).limit(limit)
+    with database.writing() as connection:
+        return [
+            RejectedRecord(row.source, row.stream, row.reason, row.raw, row.rejected_at)
+            for row in connection.execute(query)
+        ]
+
+
+def replay(
+    database: Database,
+    tables: EntityTables,
+    model: Model,
+    source: Source,
+    *,
+    tenant: str,
+    streams: Collection[str] | None = None,
+) -> list[Replayed]:
+    """Map what was set aside again, and write what can be mapped now; the source is not asked.
+
+    A version older than the one held is dropped. Raises ConfigurationError when the source has no
+    such stream, and Unavailable when the database does not answer.
+    """
+    return [
+        _StreamReplay(database, tables, model, source, name, tenant).run()
+        for name in chosen_streams(source, streams)
+    ]
+
+
+class _StreamReplay:
+    """What was set aside of one stream."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: EntityTables,
+        model: Model,
+        source: Source,
+        name: str,
+        tenant: str,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._model = model
+        self._stream = source.stream(name, tenant)
+        self._intake = Intake(tables, self._stream, source.mapper(name, tenant))
+
+    def run(self) -> Replayed:
+        accepted = still = 0
+        last = UUID(int=0)
+        while page := self._page(last):
+            last = page[-1].rejected_id
+            rejections = self._replay(page)
+            accepted += len(page) - rejections
+            still += rejections
+        return Replayed(self._stream.name, accepted, still)
+
+    def _page(self, after: UUID) -> Sequence[Any]:
+        table = rejected_record
+        query = (
+            select(table.c.rejected_id, table.c.run_id, table.c.raw)
+            .where(*of_stream(table, self._stream), table.c.rejected_id > after)
+            .order_by(table.c.rejected_id)
+            .limit(_PAGE)
+        )
+        with self._database.writing() as connection:
+            return connection.execute(query).all()
+
+    def _replay(self, page: Sequence[Any]) -> int:
+        """Take the records of a page again; returns how many are still set aside."""
+        good: list[Identified] = []
+        bad: list[Rejection] = []
+        replayed: list[UUID] = []
+        for row in page:
+            record = _record(row.raw)
+            if record is None:
+                continue
+            replayed.append(row.rejected_id)
+            one = self._intake.identify(record)
+            if isinstance(one, Rejection):
+                bad.append(one)
+            else:
+                good.append(one)
+        with self._database.writing() as connection:
+            taken = self._intake.take(connection, good, at=datetime.now(UTC))
+            bad += taken.rejected
+            still = {rejected_id(self._stream, rejection) for rejection in bad}
+            forget(
+                connection, self._stream.tenant, [each for each in replayed if each not in still]
+            )
+            reject(connection, self._stream, None, bad)
+            self._update_customers(connection, taken)
+        return len(bad) + len(page) - len(replayed)
+
+    def _update_customers(self, connection: Connection, taken: Taken) -> None:
+        entities = account_entities(self._model, self._stream)
+        accounts = {row for entity in entities for row in taken.changed.get(entity, ())}
+        if accounts:
+            update_customers(connection, self._tables, self._model, self._stream.tenant, accounts)
+
+
+def _record(raw: str) -> dict[str, Any] | None:
+    """The record, None when it was nothing that JSON can hold."""
+    try:
+        # Not orjson, which takes no integer of more than 64 bits.
+        record = json.loads(raw)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,1 @@
+"""The workspace: which sources there are, how they are reached, and where their secrets are."""

@@ -1,0 +1,60 @@
+"""`remit sync` where nobody watches, and `remit runs` about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestion.simulator import Company, Simulator
+from tests.api.processes import environment, remit, run
+from tests.api.site import TENANT, settings_for
+from tests.conftest import fresh_database
+
+
+@pytest.fixture
+def variables(
+    cluster: str, template: str, company: Company, tmp_path: Path
+) -> Iterator[dict[str, str]]:
+    with fresh_database(cluster, template) as url, Simulator(company) as simulator:
+        settings = settings_for(tmp_path, url, simulator)
+        yield environment(
+            REMIT_HOME=str(tmp_path),
+            REMIT_TENANT=TENANT,
+            REMIT_DATABASE_URL=url,
+            REMIT_SOURCES=str(settings.sources),
+        )
+
+
+def test_it_says_what_it_did_in_plain_lines(variables: dict[str, str], tmp_path: Path) -> None:
+    code, _, said = run(remit("sync", "zendesk", "stripe"), variables, tmp_path)
+    assert code == 0, said
+    assert "\x1b" not in said
+    assert "\r" not in said
+    for stream in ("zendesk, tickets", "zendesk, users", "stripe, customers"):
+        (line,) = [line for line in said.splitlines() if line.startswith(f"{stream}: ")]
+        assert " read, " in line
+
+    code, _, said = run(remit("sync", "zendesk", "--stream", "users"), variables, tmp_path)
+    assert code == 0, said
+    assert "tickets" not in said
+
+    code, shown, said = run(remit("runs", "list"), variables, tmp_path)
+    assert (code, said) == (0, "")
+    _, *lines = shown.splitlines()
+    assert [line.split()[1] for line in lines].count("zendesk") == 2
+    assert all(" complete " in line and " command " in line for line in lines)
+    assert lines[0].split()[1] == "zendesk"  # the newest
+
+    id = lines[0].split()[0]
+    code, shown, said = run(remit("runs", "show", id), variables, tmp_path)
+    assert (code, said) == (0, "")
+    assert "users" in shown
+    assert "tickets" not in shown
+
+
+def test_streams_are_those_of_one_source(variables: dict[str, str], tmp_path: Path) -> None:
+    code, _, said = run(remit("sync", "--stream", "users"), variables, tmp_path)
+    assert code == 1
+    assert "Name the one source" in said

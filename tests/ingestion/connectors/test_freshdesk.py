@@ -1,0 +1,141 @@
+"""Freshdesk from its API to rows: values, references, changes, deletes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingestion.simulator import Company, Simulator
+from ingestion.simulator.freshdesk.api import FreshdeskApi
+from ingestion.simulator.freshdesk.helpdesk import Helpdesk
+from tests.ingestion.index_under_test import Index
+
+Record = dict[str, Any]
+
+
+def _records(index: Index, kind: str) -> dict[str, Record]:
+    """What is neither in the trash nor spam, by id."""
+    return {
+        str(record["id"]): record
+        for record in Helpdesk(index.simulator.company).records(kind)
+        if not record.get("deleted") and not record.get("spam")
+    }
+
+
+def _row(index: Index, entity: str, remote_id: Any) -> Any:
+    rows = index.rows(entity, source="freshdesk", deleted=True)
+    (row,) = [row for row in rows if row["remote_id"] == str(remote_id)]
+    return row
+
+
+KINDS = [
+    # kind, entity
+    ("agent", "user"),
+    ("company", "account"),
+    ("contact", "contact"),
+    ("ticket", "ticket"),
+]
+
+
+@pytest.mark.parametrize(("kind", "entity"), KINDS)
+def test_every_living_record_is_a_row(filled: Index, kind: str, entity: str) -> None:
+    rows = filled.rows(entity, source="freshdesk")
+    assert {row["remote_id"] for row in rows} == _records(filled, kind).keys()
+
+
+def test_conversations_of_living_tickets_are_comments(filled: Index) -> None:
+    tickets = {record["id"] for record in _records(filled, "ticket").values()}
+    expected = {
+        key: record
+        for key, record in _records(filled, "conversation").items()
+        if record["ticket_id"] in tickets
+    }
+    rows = filled.rows("comment", source="freshdesk")
+    assert {row["remote_id"] for row in rows} == expected.keys()
+    people = {row["id"]: row["remote_id"] for entity in ("user", "contact")
+              for row in filled.rows(entity, source="freshdesk", deleted=True)}  # fmt: skip
+    parents = {row["id"]: row["remote_id"] for row in filled.rows("ticket", source="freshdesk")}
+    for row in rows:
+        record = expected[row["remote_id"]]
+        assert row["public"] is not record["private"]
+        assert people[row["author_id"]] == str(record["user_id"])  # agent or contact
+        assert parents[row["ticket_id"]] == str(record["ticket_id"])
+
+
+STATUSES = {2: "OPEN", 3: "PENDING", 4: "SOLVED", 5: "CLOSED", 6: "PENDING", 7: "ON_HOLD"}
+PRIORITIES = {1: "LOW", 2: "NORMAL", 3: "HIGH", 4: "URGENT"}
+
+
+def test_tickets_have_words_for_freshdesk_s_numbers(filled: Index) -> None:
+    records = _records(filled, "ticket")
+    unknown = 0
+    for row in filled.rows("ticket", source="freshdesk"):
+        record = records[row["remote_id"]]
+        assert row["status_raw"] == str(record["status"])
+        # a status of the account's own is kept as it came
+        assert row["status"] == STATUSES.get(record["status"])
+        assert (row["priority"], row["priority_raw"]) == (
+            PRIORITIES[record["priority"]], str(record["priority"]),
+        )  # fmt: skip
+        assert row["custom"] == {"cf_product_area": record["custom_fields"]["cf_product_area"]}
+        assert "<div>" not in row["description"]
+        unknown += row["status"] is None
+    assert unknown > 0
+
+
+def test_companies_are_known_by_domain_and_by_salesforce_id(filled: Index) -> None:
+    records = _records(filled, "company")
+    for row in filled.rows("account", source="freshdesk"):
+        record = records[row["remote_id"]]
+        own = record["custom_fields"]
+        assert row["domains"] == record["domains"]
+        assert row["external_ids"] == [f"salesforce:{own['salesforce_account_id']}"]
+        assert (row["region"], row["tier"]) == (own["region"].upper(), record["account_tier"])
+        assert row["custom"].keys() == {"onboarding"} & {k for k, v in own.items() if v}
+
+
+def test_a_changed_ticket_comes_with_its_new_comment_and_nothing_else(synced: Index) -> None:
+    ticket = next(iter(_records(synced, "ticket").values()))
+    comment = synced.simulator.create(
+        "freshdesk", "conversation",
+        ticket_id=ticket["id"], user_id=ticket["requester_id"], body_text="Any news?",
+        incoming=True,
+    )  # fmt: skip
+    synced.simulator.change("freshdesk", "ticket", ticket["id"], status=3)
+    synced.simulator.forget_requests("freshdesk")
+    report = synced.sync("freshdesk")
+    written = {stream.stream: stream.written for stream in report.streams if stream.written}
+    assert written == {"tickets": 1, "conversations": 1}
+    assert _row(synced, "ticket", ticket["id"])["status"] == "PENDING"
+    assert _row(synced, "comment", comment["id"])["body"] == "Any news?"
+    # Of the others, only those on the border were asked for their conversations.
+    assert synced.calls("freshdesk", "/conversations") < len(_records(synced, "ticket")) / 2
+
+
+def test_what_is_thrown_away(synced: Index) -> None:
+    trash, junk, *_ = _records(synced, "ticket")
+    contact, company = (next(iter(_records(synced, kind))) for kind in ("contact", "company"))
+    synced.simulator.delete("freshdesk", "ticket", trash)
+    synced.simulator.change("freshdesk", "ticket", junk, spam=True)
+    synced.simulator.delete("freshdesk", "contact", contact)
+    # Of a company nothing is left; it is missed in the list of all.
+    synced.simulator.delete("freshdesk", "company", company)
+    assert synced.sync("freshdesk").complete
+    for entity, key in (("ticket", trash), ("ticket", junk), ("contact", contact),
+                        ("account", company)):  # fmt: skip
+        assert _row(synced, entity, key)["deleted_at"] is not None
+
+
+def test_more_tickets_than_freshdesk_has_pages_for(
+    index: Index, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.simulator.freshdesk.contents._TICKETS", 90)
+    with Simulator(company, page_limit=1, vendors=["freshdesk"]) as simulator:
+        small = replace(index, simulator=simulator)
+        expected = set(_records(small, "ticket"))
+        assert len(expected) > FreshdeskApi.last_page
+        items = small.source("freshdesk").read("tickets", None, warn=lambda *_: None)
+        read = {str(item["id"]) for item in items if isinstance(item, dict)}
+        assert expected <= read

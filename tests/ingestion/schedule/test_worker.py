@@ -1,0 +1,142 @@
+"""A worker within the tests' own process: when it does a sync, when it waits, and how it stops.
+
+Workers as processes, and what happens when they are killed, are in tests/api/test_workers.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from index.errors import ConfigurationError
+from index.writer import register_source
+from ingestion import Source
+from ingestion.schedule import Every, set_schedule
+from ingestion.schedule.queue_tables import migrate_queue
+from ingestion.schedule.worker import Worker
+from ingestion.sync.runs import only_one
+from tests.ingestion.index_under_test import TENANT, Index
+
+_RARELY = Every(86_400)
+_PATIENCE = 60
+_TICKETS = "/api/v2/incremental/tickets"
+
+
+@pytest.fixture
+def scheduled(index: Index) -> Index:
+    """An empty index, and Zendesk due to be synced."""
+    with index.database.writing() as connection:
+        migrate_queue(connection)
+        register_source(connection, TENANT, "zendesk", "zendesk")
+        set_schedule(connection, TENANT, "zendesk", None, _RARELY)
+    return index
+
+
+@contextmanager
+def _working(index: Index, find: Callable[[str], Source] | None = None) -> Iterator[Worker]:
+    """A worker in a thread, which is stopped and has ended when the context is left."""
+    worker = Worker(index.database, index.tables, index.model, find or index.source, tenant=TENANT)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def work() -> None:
+        loops.append(asyncio.get_running_loop())
+        await worker.run()
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    try:
+        _wait_until(lambda: bool(loops), "the start")
+        yield worker
+    finally:
+        loops[0].call_soon_threadsafe(worker.stop)
+        thread.join(_PATIENCE)
+        assert not thread.is_alive()
+
+
+def _wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, f"never came: {what}"
+        time.sleep(0.02)
+
+
+def _jobs(index: Index, attempts: int = 0) -> list[str]:
+    """The status of each job there is that was begun at least so often before."""
+    found = index.ask("SELECT status::text, attempts FROM remit_jobs.procrastinate_jobs")
+    return [row["status"] for row in found if row["attempts"] >= attempts]
+
+
+def _ended(index: Index) -> int:
+    return len(index.ask("SELECT FROM remit.sync_run WHERE finished_at IS NOT NULL"))
+
+
+def _rows(index: Index) -> dict[str, list[object]]:
+    """All that syncs leave, but for what names the run."""
+    found = index.contents()
+    return {name: [dict(row) for row in rows] for name, rows in found.items() if name != "state"}
+
+
+def test_a_sync_that_is_due_is_done_and_noted(scheduled: Index) -> None:
+    with _working(scheduled) as worker:
+        _wait_until(lambda: _ended(scheduled) == 1 and not _jobs(scheduled), "the sync")
+    (run,) = scheduled.ask("SELECT * FROM remit.sync_run")
+    assert (run["cause"], run["worker"]) == ("schedule", worker.name)
+    assert run["report"].keys() == scheduled.source("zendesk").streams.keys()
+
+
+def test_it_stops_after_a_batch_and_the_next_goes_on(scheduled: Index, synced: Index) -> None:
+    scheduled.simulator.fault("zendesk", "slow", seconds=0.2)
+    with _working(scheduled) as worker:
+        _wait_until(lambda: scheduled.calls("zendesk", _TICKETS) > 0, "the middle of the sync")
+    assert not worker.unfinished
+    assert _ended(scheduled) == 0
+    assert _jobs(scheduled) == ["todo"]
+    scheduled.simulator.clear_faults("zendesk")
+    with _working(scheduled):
+        _wait_until(lambda: _ended(scheduled) == 1 and not _jobs(scheduled), "the rest")
+    tickets = {row["remote_id"] for row in scheduled.rows("ticket")}
+    assert tickets == {row["remote_id"] for row in synced.rows("ticket")}
+
+
+def test_a_stream_that_is_being_synced_is_waited_for(scheduled: Index) -> None:
+    with _working(scheduled):
+        with only_one(scheduled.database, TENANT, "zendesk", ["tickets"]):
+            _wait_until(lambda: _jobs(scheduled, attempts=1) == ["todo"], "an attempt")
+            assert _ended(scheduled) == 0
+        _wait_until(lambda: _ended(scheduled) == 1, "the sync")
+
+
+def test_what_cannot_be_synced_is_told_and_stops_nothing(
+    scheduled: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    with scheduled.database.writing() as connection:
+        for name in ("gone", "broken"):
+            register_source(connection, TENANT, name, "zendesk")
+            set_schedule(connection, TENANT, name, None, _RARELY)
+
+    payload = "a text that " + "may hold anything"
+
+    def find(name: str) -> Source:
+        if name == "gone":
+            raise ConfigurationError("There is no source gone any more.")
+        if name == "broken":
+            raise ValueError(payload)
+        return scheduled.source(name)
+
+    with caplog.at_level(logging.INFO, "remit.worker"), _working(scheduled, find):
+        _wait_until(lambda: _ended(scheduled) == 1 and not _jobs(scheduled), "the sync")
+    assert "gone: not synced: There is no source gone any more." in caplog.text
+    assert "broken: not synced, for ValueError at" in caplog.text
+    assert payload not in caplog.text
+
+
+def test_the_tables_for_jobs_are_needed(index: Index) -> None:
+    worker = Worker(index.database, index.tables, index.model, index.source, tenant=TENANT)
+    with pytest.raises(ConfigurationError, match="remit migrate"):
+        asyncio.run(worker.run())

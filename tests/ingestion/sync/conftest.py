@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from index.database import Database
+from semantic_layer import Model
+from tests.ingestion.sync.desk.desk import Desk, DeskIndex, filled_desk, serving
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    """A help desk of 60 people: more than a page."""
+    with serving(filled_desk(60)) as desk:
+        yield desk
+
+
+@pytest.fixture
+def desk_index(database: Database, model: Model, desk: Desk) -> DeskIndex:
+    """An empty index of it."""
+    return DeskIndex(database, model, desk)

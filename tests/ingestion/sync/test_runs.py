@@ -1,0 +1,65 @@
+"""Runs: which streams, who asked, and never two of one stream at once."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from index.errors import ConfigurationError, Unavailable
+from index.stream_state import begin_stream
+from ingestion import SyncInProgress
+from ingestion.sync.runs import only_one
+from tests.ingestion.index_under_test import TENANT
+from tests.ingestion.sync.desk.desk import DeskIndex
+
+
+def test_one_stream_at_once_and_others_beside_it(desk_index: DeskIndex) -> None:
+    with only_one(desk_index.database, TENANT, "desk", ["people", "tickets"]) as release:
+        with pytest.raises(SyncInProgress, match="desk, people is already running"):
+            desk_index.read()
+        assert desk_index.read("companies").complete
+        # One that has been read is free while the others go on.
+        release("people")
+        assert desk_index.read("people").complete
+        with pytest.raises(SyncInProgress, match="desk, tickets"):
+            desk_index.read("tickets")
+    assert desk_index.read("tickets").complete
+
+
+def test_some_streams_in_the_order_of_the_mapping(desk_index: DeskIndex) -> None:
+    report = desk_index.read("comments", "people")
+    assert [stream.stream for stream in report.streams] == ["people", "comments"]
+    with pytest.raises(ConfigurationError, match="no stream 'emails'; it has companies, people"):
+        desk_index.read("emails")
+
+
+def test_a_run_says_who_asked_and_how_each_stream_ended(desk_index: DeskIndex) -> None:
+    desk_index.desk.fails_after["people"] = 1
+    report = desk_index.read("people", cause="schedule", worker="host/17")
+    (run,) = desk_index.ask("SELECT * FROM remit.sync_run")
+    assert (run["run_id"], run["cause"], run["worker"]) == (report.run_id, "schedule", "host/17")
+    (state,) = desk_index.ask("SELECT * FROM remit.stream_state")
+    assert state["problem"] == report.stream("people").error
+    assert (state["synced_at"], state["run_id"]) == (None, None)
+    assert state["tried_at"] is not None
+    desk_index.desk.fails_after.clear()
+    desk_index.read("people")
+    (state,) = desk_index.ask("SELECT * FROM remit.stream_state")
+    assert state["problem"] is None
+    assert state["synced_at"] is not None
+
+
+def test_a_sync_that_was_taken_over_ends(desk_index: DeskIndex) -> None:
+    """Postgres gives a lock away when its connection is lost, though the sync may still run."""
+    stream = desk_index.source().stream("tickets", TENANT)
+
+    def take_over(_: str) -> None:
+        with desk_index.database.writing() as connection:
+            begin_stream(connection, stream, uuid4())
+
+    desk_index.desk.on_request = take_over
+    with pytest.raises(Unavailable, match="Another sync has taken over desk, tickets"):
+        desk_index.read("tickets")
+    (state,) = desk_index.ask("SELECT state FROM remit.stream_state")
+    assert state["state"] is None
