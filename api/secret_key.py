@@ -6,6 +6,7 @@ import re
 
 from api.settings import PREFIX, Settings
 from index.errors import ConfigurationError
+from ingestion.workspace.references import read_closed
 from ingestion.workspace.sealing import Seal
 
 SECRET_KEY_FILE = "secret.key"  # noqa: S105  a name
@@ -15,12 +16,12 @@ _BETWEEN = re.compile(rb"[\s,]+")
 def load_seal(settings: Settings) -> Seal | None:
     """The installation's keys: from a setting, a file, or the home folder; None when there is none,
     and then nothing can be sealed or opened. Raises ConfigurationError for a key that is too
-    short."""
+    short, or in a file that every user of the machine may read or change."""
     if settings.secret_key is not None:
         return _seal(settings.secret_key.get_secret_value().encode())
     path = settings.secret_key_file or settings.home / SECRET_KEY_FILE
     try:
-        return _seal(path.read_bytes())
+        return _seal(read_closed(path, "The secret key"))
     except FileNotFoundError:
         if settings.secret_key_file is None:
             return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,15 +20,15 @@ from api.policy_desk import Examiner, PolicyDesk
 from api.secret_key import load_seal
 from api.settings import Settings
 from api.shadow_sink import ShadowSink
+from api.sources_in_use import SourcesInUse
 from index.database import Database
 from index.embedded import embedded_database
 from index.entity_tables import EntityTables
-from index.errors import ConfigurationError
+from index.errors import ConfigurationError, Unavailable
 from ingestion import LiveSources, Source, SourcesInForce, sources_in_force
 from semantic_layer import (
     SHIPPED_MODEL,
     Context,
-    Feed,
     Model,
     Reader,
     Resolver,
@@ -53,7 +53,7 @@ class Services:
     tables: EntityTables
     policies: PoliciesInForce
     examiner: Examiner
-    sources: tuple[Source, ...]
+    sources: SourcesInUse
     live: LiveSources
     shadow: Shadow
     reader: Reader
@@ -150,7 +150,9 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         starting=open_policies(settings),
         hash_key=load_hash_key(settings),
     )
-    sources = _usable_sources(settings, database, model)
+    sources = SourcesInUse(lambda: _sources_found(settings, database), model.specs, settings.tenant)
+    with suppress(Unavailable):
+        sources()  # what is wrong with them is said at the start, unless the database is away
     live = LiveSources(database, tables, model, sources, tenant=settings.tenant)
     shadow = Shadow(database, model, tables, ShadowSink(database))
     reader = Reader(
@@ -160,7 +162,7 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         live,
         recheck=settings.recheck,
         shadow=shadow,
-        feeds=_feeds(sources),
+        feeds=sources.feeds,
     )
     schemas = Schemas(model, limits())
     return Services(
@@ -177,15 +179,6 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         schemas=schemas,
         resolver=Resolver(schemas, reader),
         tokens=load_tokens(settings) if serving else None,
-    )
-
-
-def _feeds(sources: Iterable[Source]) -> tuple[Feed, ...]:
-    return tuple(
-        Feed(mapped.entity, source.name, name)
-        for source in sources
-        for name, stream in source.streams.items()
-        for mapped in stream.entities
     )
 
 
@@ -207,34 +200,33 @@ def open_policies(settings: Settings) -> Mapping[str, str]:
 
 def open_sources(settings: Settings, database: Database, model: Model) -> tuple[Source, ...]:
     """The sources in force. Raises ConfigurationError for the first that cannot be used."""
-    with database.writing() as connection:
-        found = sources_of(settings, connection)
+    found = _sources_found(settings, database)
     return tuple(Source(found.config(name), model.specs) for name in found.entries)
 
 
 def find_source(settings: Settings, database: Database, model: Model, name: str) -> Source:
     """A source as it is configured at this moment. Raises ConfigurationError when it is not."""
-    with database.writing() as connection:
-        found = sources_of(settings, connection)
+    found = _sources_found(settings, database)
     return Source(found.config(name), model.specs)
 
 
 def sources_of(settings: Settings, connection: Connection) -> SourcesInForce:
     """Which sources there are at this moment; no secret has been fetched yet."""
-    file = settings.required_path("sources") if settings.sources is not None else None
+    file = None
+    if settings.sources is not None and settings.sources_tenant == settings.tenant:
+        file = settings.required_path("sources")
+    elif settings.sources is not None:
+        _log.warning(
+            "%s is left out: it has the sources of the tenant %s, not of %s.",
+            settings.sources,
+            settings.sources_tenant,
+            settings.tenant,
+        )
     return sources_in_force(
         connection, settings.tenant, home=settings.home, file=file, seal=load_seal(settings)
     )
 
 
-def _usable_sources(settings: Settings, database: Database, model: Model) -> tuple[Source, ...]:
-    """The sources for live reads: one that cannot be used must not keep all others from answers."""
+def _sources_found(settings: Settings, database: Database) -> SourcesInForce:
     with database.writing() as connection:
-        found = sources_of(settings, connection)
-    usable = []
-    for name in found.entries:
-        try:
-            usable.append(Source(found.config(name), model.specs))
-        except ConfigurationError as error:
-            _log.warning("The source %s is not read live: %s", name, error)
-    return tuple(usable)
+        return sources_of(settings, connection)

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -48,11 +48,21 @@ class Settings(BaseSettings):
     secret_key_file: Path | None = None
     recheck: Annotated[float, Field(ge=0, le=1)] = 0.01  # share of reads put before Casbin; 1: all
 
+    # How long what a source has deleted is kept before it goes for good.
+    retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     worker_concurrency: Annotated[int, Field(ge=1, le=16)] = 2  # syncs at once in a worker
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     public_url: str | None = None  # where clients reach us, if not at host and port
+
+    _configured_tenant: str | None = PrivateAttr(None)
+
+    @property
+    def sources_tenant(self) -> str:
+        """Whose sources the file `sources` has: the tenant's that is configured beside it, also
+        when a command is told to work for another."""
+        return self._configured_tenant or self.tenant
 
     @field_validator("database_url", "query_database_url")
     @classmethod
@@ -94,6 +104,14 @@ def load_settings(**given: Any) -> Settings:
     """
     home = Path(given.get("home") or os.environ.get(f"{PREFIX}HOME") or DEFAULT_HOME)
     options = {name: value for name, value in given.items() if value is not None}
+    settings = _read(home, options)
+    if "tenant" in options and "sources" not in options:
+        configured = _read(home, {name: options[name] for name in options if name != "tenant"})
+        settings._configured_tenant = configured.tenant
+    return settings
+
+
+def _read(home: Path, options: dict[str, Any]) -> Settings:
     try:
         # `_env_file` is an argument of pydantic's that its type does not tell of.
         return Settings(_env_file=home / SETTINGS_FILE, **{**options, "home": home})  # type: ignore[call-arg]

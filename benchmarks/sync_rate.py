@@ -27,6 +27,7 @@ from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion import Source, SourceConfig, SyncReport, sync_source
 from ingestion.airbyte.in_process import read_stream
+from ingestion.airbyte.origin import Origin
 from semantic_layer import Model
 
 PORT = 18801
@@ -52,7 +53,8 @@ def measure(database: Database, model: Model, *, scale: float) -> list[Line]:
         return sync_source(database, tables, model, source, tenant=TENANT, **options)
 
     with _simulated_zendesk(scale) as settings:
-        source = Source(SourceConfig("zendesk", "zendesk", settings), model.specs)
+        origin = Origin(connector="zendesk")
+        source = Source(SourceConfig("zendesk", "zendesk", settings, origin=origin), model.specs)
         # The CDK's log goes nowhere in a sync, so neither here; and nothing is timed cold.
         logging.getLogger("airbyte").propagate = False
         _read(source, {}, ["organizations"])

@@ -49,6 +49,7 @@ class Database:
             self._writer = create_engine(
                 self.url,
                 pool_pre_ping=True,
+                max_overflow=-1,  # a sync takes three; how many syncs run is bounded elsewhere
                 hide_parameters=True,  # an error's text goes to logs, and parameters hold data
                 connect_args={
                     "connect_timeout": CONNECT_SECONDS,

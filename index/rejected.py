@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from index.tables import rejected_record
+from index.tables import erased_row, rejected_record
 from index.writer import Stream, of_stream, row_id
 
 
@@ -26,7 +26,10 @@ class Rejection(NamedTuple):
 def reject(
     connection: Connection, stream: Stream, run_id: UUID | None, rejections: Sequence[Rejection]
 ) -> None:
-    """Set records aside; the newest version of a key replaces an older one set aside before."""
+    """Set records aside; the newest version of a key replaces an older one set aside before.
+
+    What was erased for good is left out.
+    """
     rows = {}
     for rejection in rejections:
         name = rejected_id(stream, rejection)
@@ -39,6 +42,8 @@ def reject(
             "reason": rejection.reason,
             "raw": _as_text(rejection.raw),
         }
+    for name in _erased(connection, stream.tenant, list(rows)):
+        del rows[name]
     if not rows:
         return
     row = upsert(rejected_record).values(list(rows.values()))
@@ -78,8 +83,19 @@ def has_rejected(connection: Connection, stream: Stream) -> bool:
     return connection.execute(one).first() is not None
 
 
+def _erased(connection: Connection, tenant: str, ids: Sequence[UUID]) -> Sequence[UUID]:
+    erased = select(erased_row.c.row_id).where(
+        erased_row.c.tenant_id == tenant, erased_row.c.row_id == func.any(bindparam("ids"))
+    )
+    return connection.execute(erased, {"ids": ids}).scalars().all()
+
+
 def _as_text(raw: object) -> str:
     try:
         return orjson.dumps(raw, option=orjson.OPT_NON_STR_KEYS).decode()
     except (TypeError, ValueError):
-        return json.dumps(raw, default=str)
+        pass
+    try:
+        return json.dumps(raw, default=str)  # ASCII alone, so it can be stored and hashed
+    except RecursionError:
+        return '"nested too deeply to be kept"'

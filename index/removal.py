@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from index.entity_tables import EntityTables
+from index.rejected import forget
 from index.tables import record
 from index.writer import Stream, of_stream, row_id
 
@@ -36,7 +37,8 @@ def mark_deleted(
     """Take records and their rows out of every answer because the source no longer has them.
 
     With `unseen_since`, one that a sync wrote or a live read saw after that moment is left alone.
-    Returns the ids of the rows of those removed. The records stay until they are purged.
+    Returns the ids of the rows of those removed. The records stay until they are purged; versions
+    of them that were set aside are forgotten.
     """
     held = select(record.c.key).where(
         *of_stream(record, stream), record.c.key == func.any(bindparam("keys"))
@@ -64,6 +66,7 @@ def mark_deleted(
             .where(table.c.deleted_at.is_(None))
             .values(deleted_at=at, live_at=at)
         )
+    forget(connection, stream.tenant, list(gone))
     return list(gone)
 
 

@@ -35,17 +35,25 @@ def begin_stream(connection: Connection, stream: Stream, run_id: UUID) -> Positi
     return Position(held.state, held.synced_at, cut_off=held.run_id is not None)
 
 
-def save_state(connection: Connection, stream: Stream, run_id: UUID, state: Any) -> None:
-    """Keep the STATE after the records written in this transaction.
+def ensure_ours(connection: Connection, stream: Stream, run_id: UUID) -> None:
+    """Make sure that no other run begins with the stream before this transaction has ended.
 
-    Raises Unavailable when another run reads the stream by now: Postgres gave our lock away when
-    the connection that held it was lost.
+    Raises Unavailable when one has: Postgres gave our lock away when the connection that held it
+    was lost.
     """
     ours = (*of_stream(stream_state, stream), stream_state.c.run_id == run_id)
-    if connection.execute(update(stream_state).where(*ours).values(state=state)).rowcount == 0:
+    held = select(stream_state.c.run_id).where(*ours).with_for_update(read=True, key_share=True)
+    if connection.execute(held).first() is None:
         raise Unavailable(
             f"Another sync has taken over {stream.source}, {stream.name}; this one ends."
         )
+
+
+def save_state(connection: Connection, stream: Stream, state: Any) -> None:
+    """Keep the STATE after the records written in this transaction, of a stream that is ours."""
+    connection.execute(
+        update(stream_state).where(*of_stream(stream_state, stream)).values(state=state)
+    )
 
 
 def end_stream(

@@ -161,7 +161,7 @@ erasure = Table(
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("erasure_id", Uuid, primary_key=True),
-    Column("subject_hash", Text, nullable=False, comment="whose data: proves, and does not tell"),
+    Column("subject_hash", Text, nullable=False, comment="of the address: who knows it finds this"),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("removed", JSONB, nullable=False, comment="how many, by kind: the receipt"),

@@ -145,11 +145,12 @@ def write_changed(
     changed = [item for item in changed if ids[item.key] not in erased]
     accepted = _upsert_records(connection, stream, changed, at)
     changed = [item for item in changed if item.key in accepted]
+    found: dict[str, list[UUID]] = {}
     for entity, rows in _rows(stream, ((item, ids[item.key], at) for item in changed)).items():
         if entity is not None:
             upsert_rows(connection, tables, entity, rows)
-        _remove_others(connection, tables, stream, entity, rows)
-    found: dict[str, list[UUID]] = {}
+        for other, row in _remove_others(connection, tables, stream, entity, rows):
+            found.setdefault(other, []).append(row)
     for item in changed:
         if item.entity is not None:
             found.setdefault(item.entity, []).append(ids[item.key])
@@ -175,7 +176,8 @@ def write_rows_again(
     for entity, rows in _rows(stream, items).items():
         if entity is not None:
             changed += _upsert_different(connection, tables, entity, rows)
-        changed += _remove_others(connection, tables, stream, entity, rows)
+        removed = _remove_others(connection, tables, stream, entity, rows)
+        changed += [row for _, row in removed]
     return changed
 
 
@@ -330,15 +332,17 @@ def _remove_others(
     stream: Stream,
     entity: str | None,
     rows: Sequence[Mapping[str, Any]],
-) -> list[UUID]:
-    """Remove what the records of these rows were before: an end user can become an agent."""
-    removed: list[UUID] = []
+) -> list[tuple[str, UUID]]:
+    """Remove what the records of these rows were before: an end user can become an agent. Returns
+    what is gone, each with its entity."""
+    removed: list[tuple[str, UUID]] = []
     for other in stream.entities:
         if other != entity:
             table = tables[other]
             ids = [row["id"] for row in rows]
             gone = delete(table).where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
-            removed += connection.execute(gone.returning(table.c.id)).scalars()
+            found = connection.execute(gone.returning(table.c.id)).scalars()
+            removed += [(other, row) for row in found]
     return removed
 
 

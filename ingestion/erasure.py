@@ -14,17 +14,16 @@ import orjson
 from sqlalchemy import (
     ARRAY,
     Connection,
-    Text,
-    cast,
+    Uuid,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from index.database import Database
@@ -32,7 +31,8 @@ from index.entity_tables import EntityTables
 from index.errors import InvalidRequest
 from index.tables import erased_row, erasure, record, rejected_record
 from index.tables import tenant as tenant_table
-from ingestion.mapping.text import clean
+from ingestion.blotting import address_pattern, blot_out, paths_to, without_path, without_words
+from ingestion.source import Source
 from semantic_layer.model import Model
 
 PEOPLE = ("contact", "user")
@@ -44,13 +44,12 @@ WRITTEN = {"comment": "author_id"}
 OPENED = {"ticket": ("requester_id", "description")}
 """What stays without the words of the person who opened it: who that was, and the words."""
 
-MARK = "[erased]"
-_ENVELOPE = {"tenant_id", "source", "stream", "remote_id"}
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof of an erasure; it does not tell of whom."""
+    """Proof of an erasure. It names nobody, but an address that is guessed can be checked by it."""
 
     erasure_id: UUID
     subject_hash: str
@@ -59,7 +58,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class _Row:
+class ErasedRow:
     """A row that goes, and the record it was made of."""
 
     entity: str
@@ -67,6 +66,14 @@ class _Row:
     source: str
     stream: str
     key: str
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure removes: the rows it takes for the person's, and how much of each kind."""
+
+    people: Sequence[ErasedRow]
+    removed: Mapping[str, Any]
 
 
 def erase(
@@ -78,6 +85,7 @@ def erase(
     subject: str,
     actor: str,
     reason: str,
+    sources: Iterable[Source] = (),
 ) -> Receipt:
     """Erase a person, named by an e-mail address or by the id of a contact or user row.
 
@@ -86,16 +94,46 @@ def erase(
     Elsewhere, also in rejected records' stead, their address is blotted out. It is all done or none
     of it. The directory is left alone, and so is the source: what changes there comes again.
 
+    The mappings of `sources` say where in its record a description comes from; for a source that is
+    not among them, only texts that say the same as the row are found. Everyone who has the address
+    counts as the person: `preview_erasure` tells who that is.
+
     Raises InvalidRequest when the subject is neither, and Unavailable when the database does not
     answer.
     """
     with database.writing() as connection:
         connection.execute(upsert(tenant_table).values(tenant_id=tenant).on_conflict_do_nothing())
-        return _Erasure(connection, tables, model, tenant, subject).carry_out(actor, reason)
+        erased = _Erasure(connection, tables, model, tenant, subject, sources).carry_out()
+        receipt = insert(erasure).values(
+            tenant_id=tenant,
+            erasure_id=uuid4(),
+            subject_hash=subject_hash(tenant, subject),
+            actor=actor,
+            reason=reason,
+            removed=erased.removed,
+        )
+        kept = connection.execute(receipt.returning(erasure)).one()
+        return Receipt(kept.erasure_id, kept.subject_hash, kept.at, kept.removed)
+
+
+def preview_erasure(
+    database: Database,
+    tables: EntityTables,
+    model: Model,
+    *,
+    tenant: str,
+    subject: str,
+    sources: Iterable[Source] = (),
+) -> Erased:
+    """What `erase` would remove now: it is done and rolled back. Raises as `erase` does."""
+    with database.writing() as connection:
+        erased = _Erasure(connection, tables, model, tenant, subject, sources).carry_out()
+        connection.rollback()
+    return erased
 
 
 def subject_hash(tenant: str, subject: str) -> str:
-    """What a receipt has in place of the subject: who knows the subject can find the receipt."""
+    """What a receipt has in place of the subject: who knows or guesses it can find the receipt."""
     return sha256(f"{tenant}\x1f{subject.strip().lower()}".encode()).hexdigest()
 
 
@@ -109,18 +147,20 @@ class _Erasure:
         model: Model,
         tenant: str,
         subject: str,
+        sources: Iterable[Source],
     ) -> None:
         self._connection = connection
         self._tables = {name: tables[name] for name in tables}
         self._model = model
         self._tenant = tenant
         self._subject = subject.strip()
+        self._mapped = {source.name: source.mapped for source in sources}
 
-    def carry_out(self, actor: str, reason: str) -> Receipt:
+    def carry_out(self) -> Erased:
         people, addresses = self._people()
         ids = [row.id for row in people]
         gone = [*people, *self._written_by(ids)]
-        pattern = _pattern(addresses)
+        pattern = address_pattern(addresses)
         self._lock(gone, pattern)
         removed = {
             "rows": self._remove_rows(gone),
@@ -128,28 +168,19 @@ class _Erasure:
             "rejected": self._remove_rejected([row.id for row in gone], pattern),
             "silenced": self._silence(ids),
             "cleared": self._clear_references(ids),
-            "redacted": self._redact(pattern) if pattern is not None else {},
+            "redacted": self._blot_out(pattern) if pattern is not None else {},
         }
-        receipt = insert(erasure).values(
-            tenant_id=self._tenant,
-            erasure_id=uuid4(),
-            subject_hash=subject_hash(self._tenant, self._subject),
-            actor=actor,
-            reason=reason,
-            removed=removed,
-        )
-        kept = self._connection.execute(receipt.returning(erasure)).one()
-        return Receipt(kept.erasure_id, kept.subject_hash, kept.at, kept.removed)
+        return Erased(people, removed)
 
-    def _people(self) -> tuple[list[_Row], set[str]]:
+    def _people(self) -> tuple[list[ErasedRow], set[str]]:
         """The rows of the person, and the addresses by which others may name them."""
         identity = _as_id(self._subject)
-        if identity is None and "@" not in self._subject:
+        if identity is None and _ADDRESS.fullmatch(self._subject) is None:
             raise InvalidRequest(
-                "Name the person by an e-mail address, or by the id of a contact or user row."
+                "Name the person by a whole e-mail address, or by the id of a contact or user row."
             )
         addresses = {self._subject.lower()} if identity is None else self._addresses_of(identity)
-        found: list[_Row] = []
+        found: list[ErasedRow] = []
         for entity, table in self._named(PEOPLE).items():
             theirs = or_(table.c.id == identity, func.lower(table.c.email).in_(addresses))
             found += self._rows(entity, theirs)
@@ -162,22 +193,23 @@ class _Erasure:
                 table.c.tenant_id == self._tenant, table.c.id == identity, table.c.email != ""
             )
             addresses |= set(self._connection.execute(query).scalars())
-        return addresses
+        # What a source has in place of an address, such as "none", stands for nobody.
+        return {address for address in addresses if _ADDRESS.fullmatch(address)}
 
-    def _written_by(self, people: Sequence[UUID]) -> list[_Row]:
+    def _written_by(self, people: Sequence[UUID]) -> list[ErasedRow]:
         return [
             row
             for entity, table in self._named(WRITTEN).items()
-            for row in self._rows(entity, table.c[WRITTEN[entity]].in_(people))
+            for row in self._rows(entity, _among(table.c[WRITTEN[entity]], people))
         ]
 
-    def _rows(self, entity: str, condition: Any) -> list[_Row]:
+    def _rows(self, entity: str, condition: Any) -> list[ErasedRow]:
         table = self._tables[entity]
         columns = (table.c.id, table.c.source, table.c.stream, table.c.remote_id)
         query = select(*columns).where(table.c.tenant_id == self._tenant, condition)
-        return [_Row(entity, *row) for row in self._connection.execute(query)]
+        return [ErasedRow(entity, *row) for row in self._connection.execute(query)]
 
-    def _lock(self, gone: Iterable[_Row], pattern: str | None) -> None:
+    def _lock(self, gone: Iterable[ErasedRow], pattern: str | None) -> None:
         """Lock every record that is to change in the order of their keys, as all writers do."""
         self._connection.execute(
             text(
@@ -193,21 +225,25 @@ class _Erasure:
             {"tenant": self._tenant, "pattern": pattern, "gone": _records_of(gone)},
         )
 
-    def _remove_rows(self, gone: Iterable[_Row]) -> dict[str, int]:
+    def _remove_rows(self, gone: Iterable[ErasedRow]) -> dict[str, int]:
         by_entity: dict[str, list[UUID]] = {}
         for row in gone:
             by_entity.setdefault(row.entity, []).append(row.id)
         for entity, ids in by_entity.items():
             table = self._tables[entity]
             self._connection.execute(
-                delete(table).where(table.c.tenant_id == self._tenant, table.c.id.in_(ids))
+                delete(table).where(table.c.tenant_id == self._tenant, _among(table.c.id, ids))
             )
         for ids in by_entity.values():
-            kept = [{"tenant_id": self._tenant, "row_id": row} for row in ids]
-            self._connection.execute(upsert(erased_row).values(kept).on_conflict_do_nothing())
+            kept = select(literal(self._tenant), func.unnest(_array(ids)))
+            self._connection.execute(
+                upsert(erased_row)
+                .from_select(["tenant_id", "row_id"], kept)
+                .on_conflict_do_nothing()
+            )
         return {entity: len(ids) for entity, ids in by_entity.items()}
 
-    def _remove_records(self, gone: Iterable[_Row]) -> int:
+    def _remove_records(self, gone: Iterable[ErasedRow]) -> int:
         return self._connection.execute(
             text(
                 """
@@ -223,7 +259,7 @@ class _Erasure:
 
     def _remove_rejected(self, ids: Sequence[UUID], pattern: str | None) -> int:
         # What is set aside has the id that its row would have.
-        theirs: Any = rejected_record.c.rejected_id.in_(ids)
+        theirs: Any = _among(rejected_record.c.rejected_id, ids)
         if pattern is not None:
             theirs = or_(theirs, rejected_record.c.raw.op("~*")(pattern))
         gone = delete(rejected_record).where(rejected_record.c.tenant_id == self._tenant, theirs)
@@ -234,17 +270,21 @@ class _Erasure:
         counts: dict[str, int] = {}
         for entity, table in self._named(OPENED).items():
             opener, words = (table.c[name] for name in OPENED[entity])
-            opened = (table.c.tenant_id == self._tenant, opener.in_(people), words.is_not(None))
+            opened = (table.c.tenant_id == self._tenant, _among(opener, people), words.is_not(None))
             columns = (table.c.source, table.c.stream, table.c.remote_id, words)
             for source, stream, key, said in self._connection.execute(
                 select(*columns).where(*opened)
             ).all():
-                self._silence_record(source, stream, key, said)
+                mapping = self._mapped.get(source, {}).get(stream)
+                paths = paths_to(words.name, entity, mapping) if mapping is not None else []
+                self._silence_record(source, stream, key, said, paths)
             silenced = update(table).where(*opened).values({words: None})
             counts[entity] = self._connection.execute(silenced).rowcount
         return {entity: count for entity, count in counts.items() if count}
 
-    def _silence_record(self, source: str, stream: str, key: str, said: str) -> None:
+    def _silence_record(
+        self, source: str, stream: str, key: str, said: str, paths: Iterable[Sequence[str]]
+    ) -> None:
         this = (
             record.c.tenant_id == self._tenant,
             record.c.source == source,
@@ -252,8 +292,11 @@ class _Erasure:
             record.c.key == key,
         )
         data = self._connection.execute(select(record.c.data).where(*this)).scalar_one_or_none()
+        data = without_words(data, said)
+        for path in paths:  # the same in HTML, for instance, need not say just the same
+            data = without_path(data, path)
         # The hash stays, so that only a change at the source brings it again.
-        self._connection.execute(update(record).where(*this).values(data=_without(data, said)))
+        self._connection.execute(update(record).where(*this).values(data=data))
 
     def _clear_references(self, people: Sequence[UUID]) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -267,41 +310,15 @@ class _Erasure:
             for name in sorted(columns):
                 cleared = (
                     update(table)
-                    .where(table.c.tenant_id == self._tenant, table.c[name].in_(people))
+                    .where(table.c.tenant_id == self._tenant, _among(table.c[name], people))
                     .values({name: None})
                 )
                 counts[f"{entity}.{name}"] = self._connection.execute(cleared).rowcount
         return {place: count for place, count in counts.items() if count}
 
-    def _redact(self, pattern: str) -> dict[str, int]:
-        """Blot out the address wherever else it stands: in records, and in fields of rows."""
-        as_text = cast(record.c.data, Text)
-        records = (
-            update(record)
-            .where(record.c.tenant_id == self._tenant, as_text.op("~*")(pattern))
-            .values(data=cast(_blotted(as_text, pattern), JSONB))
-        )
-        counts = {"record": self._connection.execute(records).rowcount}
-        for entity, table in self._tables.items():
-            for column in table.columns:
-                if column.name in _ENVELOPE:
-                    continue
-                if isinstance(column.type, JSONB | ARRAY):
-                    value: Any = cast(column, Text)
-                    new: Any = cast(_blotted(value, pattern), column.type)
-                elif isinstance(column.type, Text):
-                    value = column
-                    new = func.nullif(_blotted(value, pattern), MARK)
-                else:
-                    continue
-                blotted = (
-                    update(table)
-                    .where(table.c.tenant_id == self._tenant, value.op("~*")(pattern))
-                    .values({column: new})
-                )
-                found = self._connection.execute(blotted).rowcount
-                counts[f"{entity}.{column.name}"] = found
-        return {place: count for place, count in counts.items() if count}
+    def _blot_out(self, pattern: str) -> dict[str, int]:
+        """Their address leaves wherever else it stands."""
+        return blot_out(self._connection, self._tables, self._tenant, pattern)
 
     def _named(self, entities: Iterable[str]) -> dict[str, Any]:
         """The tables of those of the entities that the model has."""
@@ -315,27 +332,15 @@ def _as_id(subject: str) -> UUID | None:
         return None
 
 
-def _pattern(addresses: Iterable[str]) -> str | None:
-    """A regular expression of Postgres for the addresses, and not for a part of a longer one."""
-    either = "|".join(re.escape(address) for address in sorted(addresses))
-    return rf"(?<![\w.+-])(?:{either})(?!\.?[\w-])" if either else None
+def _among(column: Any, ids: Sequence[UUID]) -> Any:
+    """Whether it is one of the ids; one parameter for all, for Postgres takes 65,535 at most."""
+    return column == func.any(_array(ids))
 
 
-def _blotted(value: Any, pattern: str) -> Any:
-    return func.regexp_replace(value, pattern, MARK, "gi")
+def _array(ids: Sequence[UUID]) -> Any:
+    return literal(list(ids), ARRAY(Uuid))
 
 
-def _records_of(rows: Iterable[_Row]) -> str:
+def _records_of(rows: Iterable[ErasedRow]) -> str:
     keys = [{"source": row.source, "stream": row.stream, "key": row.key} for row in rows]
     return orjson.dumps(keys).decode()
-
-
-def _without(value: Any, said: str) -> Any:
-    """The JSON value without the texts that say just this, once they are cleaned as rows are."""
-    if isinstance(value, str):
-        return MARK if value and clean(value) == said else value
-    if isinstance(value, list):
-        return [_without(item, said) for item in value]
-    if isinstance(value, dict):
-        return {name: _without(item, said) for name, item in value.items()}
-    return value

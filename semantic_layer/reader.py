@@ -9,12 +9,14 @@ context (who asks, under which snapshot, when) + roots (what is asked)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any
 from uuid import UUID
 
+import anyio
+import anyio.to_thread
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,11 +68,11 @@ class Reader:
         recheck: float = 0,
         chance: Random | None = None,
         shadow: Shadow | None = None,
-        feeds: Sequence[Feed] = (),
+        feeds: Callable[[], Sequence[Feed]] = tuple,
     ) -> None:
         """`recheck` is the share of reads, from 0 to 1, whose rows are put before Casbin too; reads
         that had to be fresh always are. `chance` draws them, by default so that nobody can guess.
-        `feeds` are the streams that rows come from.
+        `feeds` tells the streams that rows come from.
         """
         if not 0 <= recheck <= 1:
             raise ConfigurationError(
@@ -111,8 +113,9 @@ class Reader:
         view = View.of(self.model, context.visibility)
         entities = {seen.entity for seen in view.seen}
         tenant = context.principal.tenant
+        feeds = await anyio.to_thread.run_sync(self.feeds)
         async with self.database.reading(tenant) as connection:
-            return await stream_freshness(connection, tenant, self.feeds, entities)
+            return await stream_freshness(connection, tenant, feeds, entities)
 
     async def explain(
         self, context: Context, entity: str, row_id: UUID, *, asker: Principal | None = None

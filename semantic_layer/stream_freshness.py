@@ -16,8 +16,9 @@ from semantic_layer.names import camel
 
 @dataclass(frozen=True)
 class Feed:
-    """A stream of a source whose records become rows of an entity."""
+    """A stream of a tenant's source whose records become rows of an entity."""
 
+    tenant: str
     entity: str
     source: str
     stream: str
@@ -30,7 +31,7 @@ async def stream_freshness(
 
     A stream that was never read is there without times. Why one is behind is for operators only.
     """
-    wanted = [feed for feed in feeds if feed.entity in entities]
+    wanted = [feed for feed in feeds if feed.tenant == tenant and feed.entity in entities]
     streams = {(feed.source, feed.stream) for feed in wanted}
     found = await connection.execute(
         select(

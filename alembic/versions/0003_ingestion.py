@@ -114,7 +114,7 @@ def _create_tables() -> None:
         "erasure",
         text("tenant_id", nullable=False),
         sa.Column("erasure_id", sa.Uuid(), nullable=False),
-        text("subject_hash", nullable=False, comment="whose data: proves, and does not tell"),
+        text("subject_hash", nullable=False, comment="of the address: who knows it finds this"),
         text("actor", nullable=False),
         text("reason", nullable=False),
         sa.Column("removed", JSONB, nullable=False, comment="how many, by kind: the receipt"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from sqlalchemy import Connection
 from access_policies import read_directory, read_policies
 from access_policies.versions import store
 from api.cli.migrated import open_migrated
-from api.cli.screen import consents, errors, log_to_stderr, remark, tell
+from api.cli.screen import agreed, errors, log_to_stderr, remark, tell
 from api.services import open_model
 from api.settings import PREFIX, SETTINGS_FILE, Settings
 from api.settings_file import remember
@@ -49,7 +48,15 @@ class _Changes:
         ]
 
 
-def run_apply(settings: Settings, file: Path, *, yes: bool, dry_run: bool, prune: bool) -> bool:
+def run_apply(
+    settings: Settings,
+    file: Path,
+    *,
+    yes: bool,
+    dry_run: bool,
+    prune: bool,
+    same_account: bool = False,
+) -> bool:
     """Bring a workspace file into force; returns whether it is. Raises ConfigurationError with all
     that is wrong with it, and then changes nothing."""
     log_to_stderr()
@@ -64,7 +71,13 @@ def run_apply(settings: Settings, file: Path, *, yes: bool, dry_run: bool, prune
         def changes(connection: Connection) -> _Changes:
             hints, unfit = _policy_hints(connection, settings, workspace, documents)
             return _Changes(
-                difference(connection, settings.tenant, workspace.sources, prune=prune),
+                difference(
+                    connection,
+                    settings.tenant,
+                    workspace.sources,
+                    prune=prune,
+                    same_account=same_account,
+                ),
                 plan(connection, tables),
                 {name: path for name, path in remembered.items() if name not in unfit},
                 hints,
@@ -82,7 +95,7 @@ def run_apply(settings: Settings, file: Path, *, yes: bool, dry_run: bool, prune
         if dry_run:
             tell(["Nothing was changed. `remit apply` without --dry-run would do this."])
             return True
-        if not _agreed(yes):
+        if not agreed("Bring this into force?", yes=yes):
             return False
         with database.writing() as connection:
             lock_definitions(connection, settings.tenant)
@@ -176,17 +189,6 @@ def _policy_hints(
             f"policies: {settings.policies} is in force, and not the file's; propose that: {push}",
         ), {"policies"}
     return (), set()
-
-
-def _agreed(yes: bool) -> bool:
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise InvalidRequest(
-            "There is no terminal to ask at whether to go on. Look at it with --dry-run, then add"
-            " --yes."
-        )
-    return consents("Bring this into force?")
 
 
 def _next_steps(settings: Settings, done: _Changes) -> list[str]:

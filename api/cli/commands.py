@@ -84,16 +84,36 @@ def worker(
 def apply(
     file: Annotated[Path, typer.Argument(help="The workspace.")] = Path("remit.yaml"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only say what would change. Connectors that are programs are started even so, to"
+            " be asked what settings they take.",
+        ),
+    ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Take out of force what is not in it; data stay.")
+    ] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option(
+            "--same-account", help="A source whose address changes is the same account as before."
+        ),
     ] = False,
     tenant: Annotated[str | None, typer.Option(help="For whom. [default: REMIT_TENANT]")] = None,
 ) -> None:
     """Bring a workspace file into force: sources, schedules, model, policies."""
     from api.cli.apply import run_apply
 
-    if not run_apply(load_settings(tenant=tenant), file, yes=yes, dry_run=dry_run, prune=prune):
+    if not run_apply(
+        load_settings(tenant=tenant),
+        file,
+        yes=yes,
+        dry_run=dry_run,
+        prune=prune,
+        same_account=same_account,
+    ):
         raise typer.Exit(1)
 
 

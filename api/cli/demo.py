@@ -49,9 +49,9 @@ def run_demo(given: Settings, *, seed: int, scale: float) -> None:
         people = load_directory(_examples() / "directory.yaml", services.model.callers)
         with database.writing() as connection:
             save_directory(connection, settings.tenant, people)
-        reports = sync_all(settings, database, services.model, services.sources)
+        reports = sync_all(settings, database, services.model, services.sources())
         show(reports)
-        if len(reports) < len(services.sources):
+        if len(reports) < len(services.sources()):
             raise Unavailable("The sample company could not be read; see above.")
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(services, simulator, listening))

@@ -60,17 +60,20 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def require_consent(yes: bool) -> None:
-    """Raise InvalidRequest where nobody said yes and nobody can be asked."""
+    """Raise InvalidRequest where nobody said yes and nobody can be asked; `agreed` does it too, and
+    this is for before a long count."""
     if not yes and not sys.stdin.isatty():
         raise InvalidRequest(
-            "This changes what people see, and there is no terminal to ask at whether to go on."
-            " Look at it first, then add --yes."
+            "There is no terminal to ask at whether to go on. Look at what it would do, then add"
+            " --yes."
         )
 
 
-def consents(question: str) -> bool:
-    """Ask at the terminal; nothing but a clear yes is one."""
-    return typer.confirm(printable(question), err=True)
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether to go on: asks at the terminal unless `yes` was said before; nothing but a clear yes
+    is one. Raises InvalidRequest where there is nobody to ask."""
+    require_consent(yes)
+    return yes or typer.confirm(printable(question), err=True)
 
 
 def log_to_stderr(*, requests: bool = False) -> None:

@@ -50,7 +50,10 @@ def reproject(names: Names = None, stream: Streams = None, tenant: Tenant = None
 
 
 def purge(
-    days: Annotated[int, typer.Option(min=0, help="What was deleted so long ago.")] = 30,
+    days: Annotated[
+        int | None,
+        typer.Option(min=0, help="What was deleted so long ago. [default: REMIT_RETENTION_DAYS]"),
+    ] = None,
     tenant: Tenant = None,
 ) -> None:
     """Remove for good what the sources have deleted."""
@@ -65,10 +68,19 @@ def erase(
     ],
     actor: Annotated[str, typer.Option(help="Who does it, for the receipt.")],
     reason: Annotated[str, typer.Option(help="Why, for the receipt; without their name.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it takes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Neither show it first nor ask.")] = False,
     tenant: Tenant = None,
 ) -> None:
-    """Erase one person's data for good, and print the receipt."""
+    """Erase one person's data for good, and print the receipt. Everyone with their address counts
+    as the person, so what it takes is shown first."""
     from api.cli.source_data import run_erase
 
-    run_erase(load_settings(tenant=tenant), subject, actor=actor, reason=reason, yes=yes)
+    run_erase(
+        load_settings(tenant=tenant),
+        subject,
+        actor=actor,
+        reason=reason,
+        yes=yes,
+        dry_run=dry_run,
+    )

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import timedelta
 
 from api.cli.screen import errors, log_to_stderr
 from api.services import find_source, open_database, open_model
@@ -31,6 +32,7 @@ def run_worker(settings: Settings, *, until_eof: bool = False) -> None:
             lambda name: find_source(settings, database, model, name),
             tenant=settings.tenant,
             concurrency=settings.worker_concurrency,
+            retention=timedelta(days=settings.retention_days),
         )
         if until_eof:
             os.nice(_POLITE)
@@ -56,5 +58,7 @@ async def _run(worker: Worker, *, until_eof: bool) -> None:
 
 def _stop_at_eof(worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
     """However the process at the other end of the pipe ended, its end of it is closed."""
-    sys.stdin.buffer.read()
+    # Not by sys.stdin, whose lock would be held when the interpreter ends.
+    while os.read(0, 4096):
+        pass
     loop.call_soon_threadsafe(worker.stop)

@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,10 @@ class WorkerProcess:
     def _keep(self) -> None:
         pause = 1.0
         while not self._ending.is_set():
+            began = time.monotonic()
             code = _work(self._ending)
+            if time.monotonic() - began > _LONGEST_PAUSE:
+                pause = 1.0
             if not self._ending.is_set():
                 log.warning(
                     "The worker ended by itself, with exit code %d; it is started again in %d s.",
@@ -59,7 +63,8 @@ class WorkerProcess:
 def _work(ending: threading.Event) -> int:
     """Run one process until it ends or is to end; returns its exit code."""
     command = [sys.executable, "-m", "remit", "worker", "--until-eof"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603
+    # A group of its own: Ctrl-C is for us, and we end it when the last request is answered.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
     assert process.stdin is not None  # noqa: S101  # it was asked for
     while process.poll() is None and not ending.wait(_LOOK):
         pass

@@ -6,8 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jsonschema import Draft7Validator
+
 Path = tuple[str, ...]
 """Names on the way to a value, taken literally: a name may hold a dot."""
+
+_NAMES = {"type": ["array", "null"], "items": {"type": "string"}}
+_STREAM = Draft7Validator(
+    {
+        "properties": {
+            "namespace": {"type": ["string", "null"]},
+            "json_schema": {"type": ["object", "null"]},
+            "supported_sync_modes": _NAMES,
+            "default_cursor_field": _NAMES,
+            "source_defined_primary_key": {
+                "type": ["array", "null"],
+                # Some connectors give a flat list of names.
+                "items": {"anyOf": [{"type": "string"}, {**_NAMES, "type": "array"}]},
+            },
+        }
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +59,11 @@ def read_catalog(catalog: Mapping[str, Any]) -> tuple[DiscoveredStream, ...]:
     ):
         raise ValueError("its catalog has no list of named streams")
     names = [stream["name"] for stream in streams]
+    for stream in streams:
+        if not _STREAM.is_valid(stream):
+            raise ValueError(
+                f"its catalog does not describe the stream {stream['name']!r} as agreed"
+            )
     return tuple(
         DiscoveredStream(
             name=f"{stream['namespace']}.{stream['name']}"
@@ -47,7 +71,6 @@ def read_catalog(catalog: Mapping[str, Any]) -> tuple[DiscoveredStream, ...]:
             else stream["name"],
             json_schema=stream.get("json_schema") or {},
             primary_key=tuple(
-                # Some connectors give a flat list of names.
                 tuple(path) if isinstance(path, list) else (path,)
                 for path in stream.get("source_defined_primary_key") or ()
             ),

@@ -43,7 +43,8 @@ class Connector(Protocol):
     ) -> Generator[Record | State, None, None]:
         """The stream's records, from `state` on when there is one, and STATE in between.
 
-        What came before an error is good. After a warning of a refusal the stream must not count as
-        complete, and no STATE covers it.
+        What came before an error is good. After a warning of a refusal no record may be missed for
+        not having come, and unless others came, the stream must not count as complete either; when
+        none came, no STATE covers it.
         """
         ...

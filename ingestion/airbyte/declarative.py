@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
-    ConcurrentDeclarativeSource,
-)
 from airbyte_protocol_dataclasses.models import SyncMode
 
 from ingestion.airbyte.catalog import DiscoveredStream, read_catalog
 from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.diagnosis import listening, reason
-from ingestion.airbyte.in_process import read_stream
+from ingestion.airbyte.in_process import discover_streams, read_stream
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
 
@@ -48,27 +45,21 @@ class DeclarativeConnector:
         return None
 
     def discover(self) -> tuple[DiscoveredStream, ...]:
-        with listening("", f"airbyte.remit.{self._name}"):
+        with listening("", f"airbyte.remit.{self._name}", self._redact):
             try:
-                source = ConcurrentDeclarativeSource(
-                    catalog=None,
-                    config=self._settings,
-                    state=None,
-                    source_config=dict(self.manifest),
-                )
-                found = [stream.as_airbyte_stream() for stream in source.streams(self._settings)]
+                found = discover_streams(self.manifest, self._settings)
+                return read_catalog({"streams": [_plain(stream) for stream in found]})
             except Exception as error:
                 # A manifest for another version of the CDK fails in any way; it may quote settings.
-                why = self._redact(str(error).partition("\n")[0])[:300]
+                why = self._redact.line(str(error))
                 raise ConnectorError(f"its manifest cannot be run ({why})") from None
-        return read_catalog({"streams": [_plain(stream) for stream in found]})
 
     def read(
         self, stream: str, state: Any | None, warn: Warn
     ) -> Generator[Record | State, None, None]:
         # A logger of its own, because only its log says which error ended the stream.
         reader = f"airbyte.remit.{self._name}.{stream}"
-        with listening(stream, reader) as findings:
+        with listening(stream, reader, self._redact) as findings:
             try:
                 for item in read_stream(
                     self._manifest_of(stream), self._settings, stream, state, logger=reader
@@ -81,7 +72,7 @@ class DeclarativeConnector:
                 findings.errors.append(error)
             finally:
                 for text in findings.warnings:
-                    warn(self._redact(text), findings.ignored_refusals)
+                    warn(text, findings.ignored_refusals)
             if findings.errors:
                 raise ConnectorError(self._redact(reason(findings.errors[0]))) from None
 

@@ -11,6 +11,8 @@ from http import HTTPStatus
 import requests
 
 from ingestion.airbyte.oauth import SignInRefused
+from ingestion.airbyte.pagination import SamePageError
+from ingestion.airbyte.redaction import Redactor
 
 _ADVICE = {
     400: "check the connector's request",
@@ -26,12 +28,13 @@ _WITHOUT_ANSWER = (
     ("JSONDecodeError", "it sent an answer that is not JSON"),
     ("ConnectionError", "it cannot be reached"),
     ("InvalidURL", "its address is not valid"),
+    ("Rate limit wait", "it asks for a longer wait than the connector allows; try again later"),
 )
 _STATUS = re.compile(r"(?:status code:?|HTTP) '?(\d{3})", re.IGNORECASE)
-_QUERY = re.compile(r"\?[^\s'\"]*")
-_LONGEST_WARNING = 300
 # What the requester says at level INFO when all is well.
 _ROUTINE = ("Refreshed OAuth token", "OAuth token was already replaced")
+# A parent that came twice; its children are read once.
+_HARMLESS = "Partition duplication detected"
 
 
 def reason(error: BaseException) -> str:
@@ -40,6 +43,8 @@ def reason(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, SignInRefused):
             return "it refused to sign in; check the credentials"
+        if isinstance(cause, SamePageError):
+            return "it gave the same page again and again; check the paging of its manifest"
         response = getattr(cause, "response", None)
         if isinstance(response, requests.Response):
             return refusal(response.status_code)
@@ -79,19 +84,21 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 class Findings(logging.Handler):
     """What the CDK only says in its log while it reads one stream."""
 
-    def __init__(self, stream: str, reader: str) -> None:
+    def __init__(self, stream: str, reader: str, redact: Redactor) -> None:
         super().__init__(logging.INFO)
         self.errors: list[BaseException] = []
         self.warnings: list[str] = []
         self.ignored_refusals = False
         self._reader = reader
+        self._redact = redact
         self._requester = f"airbyte.HttpRequester.{stream}"
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == self._reader and record.exc_info and record.exc_info[1] is not None:
             self.errors.append(record.exc_info[1])
         if record.levelno == logging.WARNING:
-            self._warn(record)
+            if not record.getMessage().startswith(_HARMLESS):
+                self._warn(record)
         elif (
             record.levelno == logging.INFO
             and record.name == self._requester
@@ -102,13 +109,13 @@ class Findings(logging.Handler):
             self._warn(record)
 
     def _warn(self, record: logging.LogRecord) -> None:
-        text = _QUERY.sub("", record.getMessage())[:_LONGEST_WARNING]
+        text = self._redact.line(record.getMessage())
         if text not in self.warnings:
             self.warnings.append(text)
 
 
 @contextmanager
-def listening(stream: str, reader: str) -> Iterator[Findings]:
+def listening(stream: str, reader: str, redact: Redactor) -> Iterator[Findings]:
     """Collect findings while the stream is read; nothing of the CDK's log goes anywhere else.
 
     `reader` is the name of the logger that belongs to this read alone. Warnings come from loggers
@@ -117,7 +124,7 @@ def listening(stream: str, reader: str) -> Iterator[Findings]:
     cdk = logging.getLogger("airbyte")
     cdk.setLevel(logging.INFO)
     cdk.propagate = False
-    findings = Findings(stream, reader)
+    findings = Findings(stream, reader, redact)
     cdk.addHandler(findings)
     try:
         yield findings

@@ -7,14 +7,17 @@ more than all else of reading a page. A path without patterns can be followed st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import requests
 from airbyte_cdk.sources.declarative.expanders.record_expander import OnNoRecords, RecordExpander
 from airbyte_cdk.sources.declarative.extractors import DpathExtractor
 
 _PATTERN = frozenset("*?[{")
+_FINGERPRINT = "_remit_fingerprint"
 
 
 @dataclass
@@ -23,8 +26,13 @@ class PathExtractor(DpathExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[Any, Any]]:
         path = [step.eval(self.config) for step in self._field_path]
+        so_far = 0
         for body in self.decoder.decode(response):
             found = _follow(body, path)
+            with suppress(orjson.JSONEncodeError):  # nested too deep, or no Unicode
+                so_far = hash((so_far, orjson.dumps(found)))
+                # On the response, for the parts of a stream share one extractor.
+                setattr(response, _FINGERPRINT, so_far)
             for record in found if isinstance(found, list) else [found] if found else []:
                 yield from self._expanded(record)
 
@@ -41,6 +49,18 @@ class PathExtractor(DpathExtractor):
                 for field in expander.parent_fields or ():
                     field.copy_onto(record, expanded)
                 yield expanded
+
+
+def fingerprint(response: requests.Response) -> int | None:
+    """A number that two pages have in common only when they hold the same records.
+
+    Of what another extractor read it is of the whole answer, and None when that was not kept.
+    """
+    found: int | None = getattr(response, _FINGERPRINT, None)
+    if found is None:
+        with suppress(RuntimeError):  # read as a stream, and gone
+            found = hash(response.content)
+    return found
 
 
 def _follow(value: Any, path: Iterable[str]) -> Any:

@@ -12,9 +12,18 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
 from airbyte_protocol_dataclasses import models as protocol
 
 from ingestion.airbyte.connector import Record
+from ingestion.airbyte.manifest import refuse_foreign_code
 from ingestion.airbyte.state import State, has_position, stream_state
 
-__all__ = ["Record", "State", "read_stream"]
+__all__ = ["Record", "State", "discover_streams", "read_stream"]
+
+
+def discover_streams(
+    manifest: Mapping[str, Any], settings: Mapping[str, Any]
+) -> list[protocol.AirbyteStream]:
+    """The streams that a manifest has with these settings. Raises whatever the CDK raises."""
+    source = _Source(config=settings, source_config=dict(manifest), logger_name="airbyte.discover")
+    return [stream.as_airbyte_stream() for stream in source.streams(settings)]
 
 
 def read_stream(
@@ -61,7 +70,7 @@ def read_stream(
 
 
 class _Source(ConcurrentDeclarativeSource):
-    """The CDK's source with a logger of our naming, and a way to stop it."""
+    """The CDK's source with a logger of our naming, a way to stop it, and no foreign code."""
 
     def __init__(self, *, logger_name: str, **options: Any) -> None:
         self._logger_name = logger_name.removeprefix("airbyte.")
@@ -70,6 +79,16 @@ class _Source(ConcurrentDeclarativeSource):
     @property
     def name(self) -> str:
         return self._logger_name
+
+    @property
+    def dynamic_streams(self) -> list[dict[str, Any]]:
+        """The streams that are made while it runs, of texts that become components.
+
+        Nothing of them is made yet. Raises ConfigurationError when one has code of its own.
+        """
+        streams = super().dynamic_streams
+        refuse_foreign_code(streams, "a stream made while it runs")
+        return streams
 
     def stop(self) -> None:
         """Let the CDK's threads end, also when nobody takes what they read any more.

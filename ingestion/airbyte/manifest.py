@@ -1,12 +1,13 @@
 """A connector's manifest, completed with what the CDK leaves open.
 
 The CDK applies no timeout unless a requester names one, and none at all when it fetches an OAuth
-token; a request without a timeout can hold a worker for ever. And it finds the records of a page by
-walking through all of it.
+token; a request without a timeout can hold a worker for ever. It finds the records of a page by
+walking through all of it, and reads a page that repeats for ever.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -24,11 +25,27 @@ from jsonschema import Draft7Validator
 from index.errors import ConfigurationError
 from ingestion.airbyte.extractor import PathExtractor
 from ingestion.airbyte.oauth import CONNECT_SECONDS, READ_SECONDS, OAuthWithTimeout
+from ingestion.airbyte.pagination import (
+    WatchfulCursor,
+    WatchfulOffsetIncrement,
+    WatchfulPageIncrement,
+)
 
 CONNECTORS = Path(__file__).parent.parent / "connectors"
 
+_CONNECTOR = re.compile(r"[\w-]+")  # no way out of the folder
+
 _OAUTH_CLASS = f"{OAuthWithTimeout.__module__}.{OAuthWithTimeout.__qualname__}"
 _EXTRACTOR_CLASS = f"{PathExtractor.__module__}.{PathExtractor.__qualname__}"
+_PAGINATION_CLASSES = {
+    kind: f"{strategy.__module__}.{strategy.__qualname__}"
+    for kind, strategy in (
+        ("CursorPagination", WatchfulCursor),
+        ("PageIncrement", WatchfulPageIncrement),
+        ("OffsetIncrement", WatchfulOffsetIncrement),
+    )
+}
+_OUR_CLASSES = (_OAUTH_CLASS, _EXTRACTOR_CLASS, *_PAGINATION_CLASSES.values())
 
 
 @cache
@@ -38,7 +55,7 @@ def load_manifest(connector: str) -> Mapping[str, Any]:
     Raises ConfigurationError when there is no such connector.
     """
     path = CONNECTORS / connector / "manifest.yaml"
-    if not path.is_file():
+    if not _CONNECTOR.fullmatch(connector) or not path.is_file():
         known = ", ".join(
             sorted(folder.parent.name for folder in CONNECTORS.glob("*/manifest.yaml"))
         )
@@ -60,11 +77,16 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
         raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("type") != "DeclarativeSource":
         raise ConfigurationError(f"{path} is no manifest: it has no `type: DeclarativeSource`.")
-    if foreign := _foreign_code(manifest, path):
-        raise ConfigurationError(
-            f"{path} has Python code of its own ({foreign}), which is not run in this process. Use"
-            " the connector as a process: a source with `package`, `command` or `image`."
-        )
+    # What is null is left out, at this level at least.
+    manifest = {name: part for name, part in manifest.items() if part is not None}
+    spec = manifest.get("spec", {})
+    if not isinstance(spec, Mapping) or not isinstance(
+        spec.get("connection_specification", {}), Mapping
+    ):
+        raise ConfigurationError(f"{path} cannot be used: its spec is not as the CDK wants it.")
+    if (path.parent / "components.py").exists():
+        raise _foreign(str(path), "components.py")
+    refuse_foreign_code(manifest, str(path))
     try:
         resolved = ManifestReferenceResolver().preprocess_manifest(manifest)
         typed = ManifestComponentTransformer().propagate_types_and_parameters("", resolved, {})
@@ -75,20 +97,25 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     return completed
 
 
-def _foreign_code(manifest: Any, path: Path) -> str | None:
-    """Where a manifest asks for code that does not come with the CDK, None when it does not."""
-    if (path.parent / "components.py").exists():
-        return "components.py"
+def refuse_foreign_code(manifest: Any, place: str) -> None:
+    """Raise ConfigurationError when a part of a manifest asks for code that is not ours or the
+    CDK's: the CDK imports and calls whatever a `class_name` names."""
     waiting = [manifest]
     while waiting:
         part = waiting.pop()
         if isinstance(part, Mapping):
-            if "class_name" in part:
-                return str(part["class_name"])
+            if "class_name" in part and part["class_name"] not in _OUR_CLASSES:
+                raise _foreign(place, str(part["class_name"]))
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part
-    return None
+
+
+def _foreign(place: str, code: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{place} has Python code of its own ({code}), which is not run in this process. Use the"
+        " connector as a process: a source with `package`, `command` or `image`."
+    )
 
 
 def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Any], place: str) -> None:
@@ -128,7 +155,15 @@ def _completed(component: Any) -> Any:
     if kind == "OAuthAuthenticator" and "refresh_token_updater" not in completed:
         completed |= {"type": "CustomAuthenticator", "class_name": _OAUTH_CLASS}
         completed.setdefault("$parameters", {})
-    if kind == "DpathExtractor" and "*" not in completed["field_path"]:
+    # Without a path it is left to the CDK to refuse.
+    if kind == "DpathExtractor" and "*" not in completed.get("field_path", "*"):
         completed |= {"type": "CustomRecordExtractor", "class_name": _EXTRACTOR_CLASS}
+        completed.setdefault("$parameters", {})
+    # In a JSON schema, a type may be a list.
+    if isinstance(kind, str) and kind in _PAGINATION_CLASSES:
+        completed |= {
+            "type": "CustomPaginationStrategy",
+            "class_name": _PAGINATION_CLASSES[kind],
+        }
         completed.setdefault("$parameters", {})
     return completed

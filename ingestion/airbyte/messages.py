@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -26,21 +27,37 @@ def parse_message(line: bytes) -> Message | None:
     null. Raises DamagedMessage.
     """
     try:
-        if _LONG_INTEGER.search(line):
-            message = json.loads(line, parse_constant=lambda _: None)
-        else:
-            message = orjson.loads(line)
+        message = None if _LONG_INTEGER.search(line) else orjson.loads(line)
     except ValueError:
+        message = None
+    if message is None:
         message = _parsed_leniently(line)
     if isinstance(message, dict) and isinstance(message.get("type"), str):
         return message
     return None
 
 
+def stream_name(part: Mapping[str, Any]) -> str | None:
+    """The stream that a part of a message is about, None when it does not say so as agreed."""
+    described = part.get("stream_descriptor")
+    name = described.get("name") if isinstance(described, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def is_progress(message: Message) -> bool:
+    """Whether it shows that a read gets on, which what a connector logs does not."""
+    match message:
+        case {"type": "RECORD" | "STATE"}:
+            return True
+        case {"type": "TRACE", "trace": {"type": "STREAM_STATUS"}}:
+            return True
+    return False
+
+
 def _parsed_leniently(line: bytes) -> Any:
     try:
         return json.loads(line, parse_constant=lambda _: None)
-    except ValueError:
+    except (ValueError, RecursionError):
         if b'"type"' in line and any(kind in line for kind in _BEARING):
             raise DamagedMessage from None
         return None

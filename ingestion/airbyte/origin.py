@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from index.errors import ConfigurationError
 
+_IMAGE = re.compile(r"[a-zA-Z0-9][\w./:@-]*")
 KINDS = ("connector", "manifest", "command", "package", "image")
 
 
@@ -36,6 +38,9 @@ class Origin:
             )
         if self.version is not None and self.package is None:
             raise ConfigurationError("A `version` goes with a `package`; write it into an image.")
+        # It becomes an argument of the container engine, which must not take it for an option.
+        if self.image is not None and not _IMAGE.fullmatch(self.image):
+            raise ConfigurationError(f"{self.image!r} is no name of an image.")
 
     @property
     def name(self) -> str:

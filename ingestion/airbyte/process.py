@@ -1,7 +1,9 @@
 """A program of somebody else's, run as a process of its own: its lines, its end, and its limits.
 
-It leads a session of its own, so that all it started ends with it. Both of its outputs are read
-in one loop. While nobody takes its lines it is not read, so it waits at a full pipe.
+It leads a session of its own, so that what it started ends with it, but for what makes itself a
+session again. It runs as our user and can read what we can: nothing here confines it. Both of its
+outputs are read in one loop. While nobody takes its lines it is not read, so it waits at a full
+pipe.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from index.errors import Unavailable
 
 _CHUNK = 1 << 18
 _TICK = 0.5  # seconds after which it is asked whether it has ended: its pipe may outlive it
+_BLINK = 0.02  # seconds between two looks at whether it has ended, when it was told to
 _GRACE = 5.0  # seconds between the request to end and the end
 _LEFT_IN_PIPES = 1 << 21  # bytes that two pipes can hold at most
 _KEPT_LINES = 20
@@ -45,7 +48,7 @@ def allowed_environment(**more: str) -> dict[str, str]:
 
 
 class Process:
-    """A running program; use it in a `with` block, at whose end nothing of it runs any more."""
+    """A running program; use it in a `with` block, at whose end it and its group are ended."""
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Process:
             raise ProcessFailure(
                 f"the program {command[0]} cannot be started ({error.strerror})"
             ) from None
+        self._status: int | None = None
         self.complaints: deque[str] = deque(maxlen=_KEPT_LINES)  # its last lines of stderr
 
     def __enter__(self) -> Self:
@@ -87,7 +91,7 @@ class Process:
     ) -> Iterator[bytes]:
         """What it prints, line by line, until it has ended.
 
-        Raises ProcessFailure for a line of more than `longest` bytes, when it prints nothing for
+        Raises ProcessFailure for a line of more than `longest` bytes, when it prints no line for
         `idle_seconds` while it is waited for, and when it has not ended after `seconds`.
         """
         out, err = (pipe for pipe in (self._process.stdout, self._process.stderr) if pipe)
@@ -108,11 +112,12 @@ class Process:
                     elif key.fileobj is err:
                         self._complain(complaints.take(chunk))
                     else:
-                        yield from lines.take(chunk)
-                        idle_since = time.monotonic()
+                        for line in lines.take(chunk):
+                            yield line
+                            idle_since = time.monotonic()
                 if ended and (not ready or left < 0):
                     break  # what it left running holds the pipes open, or goes on writing
-                ended = self._process.poll() is not None
+                ended = self._ends_within(0)
                 now = time.monotonic()
                 if idle_seconds is not None and now - idle_since > idle_seconds:
                     raise ProcessFailure(f"it sent nothing for {idle_seconds:g} s")
@@ -122,27 +127,40 @@ class Process:
         self._complain(complaints.rest())
 
     def end(self) -> int:
-        """End it and all that it started, by force if it must be; returns its exit status."""
-        if self._process.poll() is None:
+        """End it and its group, by force if it must be; returns its exit status."""
+        if self._status is not None:
+            return self._status
+        if not self._ends_within(0):
             self._signal(signal.SIGTERM)
-            try:
-                self._process.wait(_GRACE)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-        status = self._process.wait()
+            self._ends_within(_GRACE)
         # It may have left others behind, which are still of its group.
         self._signal(signal.SIGKILL)
+        self._status = self._process.wait()
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        return status
+        return self._status
 
     def wait(self) -> int:
         """The exit status of a program whose output has ended; negative for a signal."""
-        try:
-            return self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            return self.end()
+        self._ends_within(_GRACE)
+        return self.end()
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Whether it has ended by then. Its status is not taken: from then on its number, by which
+        its group is signalled, could be another program's."""
+        deadline = time.monotonic() + seconds
+        while not self._has_ended():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_BLINK)
+        return True
+
+    def _has_ended(self) -> bool:
+        if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+            return self._process.poll() is not None
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, how) is not None
 
     def _signal(self, number: signal.Signals) -> None:
         # None is left, which macOS says in the second way.
@@ -182,5 +200,8 @@ class _Lines:
         self._size += len(part)
         if self._size <= self._longest:
             self._parts.append(part)
-        elif not self._cut:
+        elif self._cut:
+            # Just so far, so that what is left does not end where a chunk happened to.
+            self._parts.append(part[: max(0, len(part) - (self._size - self._longest))])
+        else:
             raise ProcessFailure(f"it sent a message of more than {self._longest >> 20} MiB")

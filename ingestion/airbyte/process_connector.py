@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,12 +16,12 @@ import orjson
 from ingestion.airbyte.catalog import DiscoveredStream, configured_catalog, read_catalog
 from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.launch import Launch
-from ingestion.airbyte.messages import DamagedMessage, Message, parse_message
+from ingestion.airbyte.messages import DamagedMessage, Message, is_progress, parse_message
 from ingestion.airbyte.private_folder import private_folder, write_private
 from ingestion.airbyte.process import Process, ProcessFailure, allowed_environment
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.remarks import Remarks
-from ingestion.airbyte.state import State, received_state, sent_state
+from ingestion.airbyte.state import State, is_storable, received_state, sent_state
 
 _ENDING_SECONDS = 30
 
@@ -34,7 +36,8 @@ class Limits:
     specification: float = 120
     check: float = 180
     discover: float = 300
-    idle: float = 900  # between two messages of a read, which waits out rate limits of a source
+    idle: float = 900  # between two lines of a read, which waits out rate limits of a source
+    progress: float = 3600  # between two that are a record, a STATE or a status of a stream
     message: int = 64 << 20
 
 
@@ -96,7 +99,7 @@ class ProcessConnector:
             remarks.error = str(error)
         finally:
             for text in remarks.warnings:
-                warn(text, remarks.refused)
+                warn(text, remarks.doubtful)
         if remarks.error is not None:
             raise ConnectorError(remarks.error)
 
@@ -113,6 +116,8 @@ class ProcessConnector:
                 case {"type": "STATE", "state": dict(told)}:
                     received = received_state(told, name)
                     if received is not None and wanted.incremental and not remarks.refused:
+                        if not is_storable(received):
+                            raise ProcessFailure("it sent a STATE that cannot be stored")
                         yield received
                 case {"type": "RECORD" | "STATE"}:
                     raise ProcessFailure("it sent a record or STATE that is not as agreed")
@@ -153,6 +158,7 @@ class ProcessConnector:
         self, process: Process, remarks: Remarks, *, seconds: float | None = None
     ) -> Generator[Message, None, None]:
         idle = self._limits.idle if seconds is None else None
+        got_on = time.monotonic()
         for line in process.lines(longest=self._limits.message, idle_seconds=idle, seconds=seconds):
             try:
                 message = parse_message(line)
@@ -162,6 +168,13 @@ class ProcessConnector:
                 remarks.print(line)
             else:
                 yield message
+            now = time.monotonic()
+            if message is not None and is_progress(message):
+                got_on = now
+            elif seconds is None and now - got_on > self._limits.progress:
+                raise ProcessFailure(
+                    f"it sent no record, STATE or status for {self._limits.progress:g} s"
+                )
 
     @contextmanager
     def _running(self, verb: str, files: Mapping[str, Any]) -> Iterator[Process]:
@@ -170,7 +183,7 @@ class ProcessConnector:
             launch = self._launch(folder)
             arguments: list[str] = [verb]
             for name, content in files.items():
-                write_private(folder / f"{name}.json", orjson.dumps(content))
+                write_private(folder / f"{name}.json", _as_json(content))
                 arguments += [f"--{name}", f"{launch.folder}/{name}.json"]
             # Its own temporary files, perhaps with its settings again, are gone afterwards too.
             environment = allowed_environment(TMPDIR=str(folder), DO_NOT_TRACK="1")
@@ -198,6 +211,14 @@ class ProcessConnector:
 
     def _sentence(self, text: object) -> str:
         return self._redact(str(text or "")).strip().rstrip(".")[:500]
+
+
+def _as_json(content: Any) -> bytes:
+    try:
+        return orjson.dumps(content)
+    except TypeError:
+        # A whole number of more than 64 bits, or half of a surrogate pair.
+        return json.dumps(content).encode()
 
 
 def _run_ending(command: Sequence[str]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6  # a shorter value would mangle every sentence
 _MARK = "***"
+_LONGEST_LINE = 300
+_QUERY = re.compile(r"\?[^\s'\"]*")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Redactor:
@@ -26,21 +31,45 @@ class Redactor:
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
+        # Postgres can store neither NUL nor half of a surrogate pair.
+        text = text.replace("\0", "").encode(errors="ignore").decode()
         for form in self._forms:
             text = text.replace(form, _MARK)
         return text
 
+    def line(self, text: str) -> str:
+        """The first line of a text, without the query of an address; 300 characters at most.
+
+        What is left out is left out last, for a part of a secret is not found any more.
+        """
+        first = self(text).strip().partition("\n")[0]
+        return _QUERY.sub("", first)[:_LONGEST_LINE]
+
 
 def _forms(value: str) -> Iterator[str]:
-    """The ways in which a text shows in logs: as it is, in JSON, in an address."""
+    """The ways in which a text shows in logs: as it is, in JSON, in an address, in base64."""
     yield value
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield quote(value, safe="")
     yield quote_plus(value)
+    for encoded in _within_base64(value.encode()):
+        yield encoded
+        yield encoded.translate(_URL_SAFE)
     # Of several lines, as a private key has, each may be printed by itself.
     if "\n" in value:
         yield from (line for line in value.splitlines() if len(line) >= _SHORTEST)
+
+
+def _within_base64(value: bytes) -> Iterator[str]:
+    """What the base64 of every text with this value in it shows, such as that of `user:value`.
+
+    A letter stands for six bits, so it depends on what is before in three ways only; the letters
+    that share their bits with what is before or after are left out.
+    """
+    for before in range(3):
+        first, last = -(-8 * before // 6), 8 * (before + len(value)) // 6
+        yield b64encode(bytes(before) + value).decode()[first:last]
 
 
 def _texts(value: Any) -> Iterator[str]:

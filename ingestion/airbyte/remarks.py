@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ingestion.airbyte.messages import Message
+from ingestion.airbyte.messages import Message, stream_name
 from ingestion.airbyte.redaction import Redactor
 
-_LONGEST = 300
 _MOST = 20  # warnings
 _LEVELS = ("WARN", "ERROR", "FATAL")
-_QUERY = re.compile(r"\?[^\s'\"]*")
 # How connectors speak of what the source did not let them read.
 _REFUSAL = re.compile(
     r"(?:status(?: code)?|HTTP|error(?: code)?|response|answered)\W{1,3}(?:40[0134])\b"
@@ -35,7 +33,12 @@ class Remarks:
     @property
     def refused(self) -> bool:
         """Whether nothing came and the log speaks of a refusal, which the connector passed over."""
-        return self.records == 0 and bool(self._refusals)
+        return self.records == 0 and self.doubtful
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the log speaks of a refusal, though it may have been of something else."""
+        return bool(self._refusals)
 
     def take(self, message: Message) -> None:
         """Take a message that is neither record nor STATE."""
@@ -45,7 +48,7 @@ class Remarks:
             case {"type": "TRACE", "trace": {"type": "ERROR", "error": dict(error)}}:
                 self._fail(error)
             case {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": dict(told)}}:
-                if (told.get("stream_descriptor") or {}).get("name") == self._stream:
+                if stream_name(told) == self._stream:
                     self._status = told.get("status")
             case {"type": "CONTROL"}:
                 self._warn(
@@ -64,7 +67,7 @@ class Remarks:
         A connector that tells how its streams are doing must have told that this one is complete.
         Those from before that only have their exit status.
         """
-        for text in self._refusals if self.refused else ():
+        for text in self._refusals:
             self._warn(text)
         if self._status in (None, "COMPLETE"):
             return None
@@ -72,21 +75,18 @@ class Remarks:
 
     def _log(self, level: str, text: str) -> None:
         if _REFUSAL.search(text):
-            self._refusals = [*self._refusals, text][:_MOST]
+            self._refusals = [*self._refusals, self._redact.line(text)][:_MOST]
         if level in _LEVELS:
             self._warn(text)
 
     def _warn(self, text: str) -> None:
-        text = self._shown(text)
+        text = self._redact.line(text)
         if text not in self.warnings and len(self.warnings) < _MOST:
             self.warnings.append(text)
 
     def _fail(self, error: dict[str, Any]) -> None:
-        about = (error.get("stream_descriptor") or {}).get("name")
-        if about in (None, self._stream) and self.error is None:
+        if stream_name(error) in (None, self._stream) and self.error is None:
             # `message` is meant for people; `internal_message` and the trace may quote payload.
-            self.error = self._shown(error.get("message") or "the connector failed").rstrip(".")
-
-    def _shown(self, text: str) -> str:
-        first = text.strip().partition("\n")[0]
-        return self._redact(_QUERY.sub("", first))[:_LONGEST]
+            text = error.get("message")
+            told = self._redact.line(text).rstrip(".") if isinstance(text, str) else ""
+            self.error = told or "the connector failed"

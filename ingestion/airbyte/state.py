@@ -7,13 +7,18 @@ shape from before there were states of streams (LEGACY).
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ingestion.airbyte.messages import stream_name
+
 # What connectors send at the end of a stream that has no position to remember. Given back, the
 # second one means that there is nothing left to read, ever.
 _NO_POSITION = ("__ab_no_cursor_state_message", "__ab_full_refresh_sync_complete")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # in JSON; after a backslash it is only a text
 
 
 @dataclass(frozen=True)
@@ -30,16 +35,26 @@ def has_position(stream_state: Any) -> bool:
     )
 
 
+def is_storable(state: State) -> bool:
+    """Whether Postgres takes it as JSON, which there has neither NUL nor half a surrogate pair."""
+    text = json.dumps(state.value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return _NUL.search(text) is None
+
+
 def received_state(message: Mapping[str, Any], stream: str) -> State | None:
     """The STATE of a message to keep; None when it is about another stream, or has no position."""
     match message.get("type"):
         case "GLOBAL":
             return State(_bare(message))
         case "STREAM":
-            inner = message.get("stream") or {}
-            about = (inner.get("stream_descriptor") or {}).get("name")
-            keep = about == stream and has_position(inner.get("stream_state"))
-            return State(_bare(message)) if keep else None
+            inner = message.get("stream")
+            if not isinstance(inner, Mapping) or stream_name(inner) != stream:
+                return None
+            return State(_bare(message)) if has_position(inner.get("stream_state")) else None
         case _:
             data = message.get("data")
             return State({"type": "LEGACY", "data": data}) if data else None

@@ -7,6 +7,7 @@ the connection is kept; the CDK's own retries, which wait for seconds, are left 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,19 +15,24 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import requests
 from airbyte_cdk.sources.declarative.models import HttpRequester as HttpRequesterModel
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (
     ModelToComponentFactory,
 )
 from airbyte_cdk.sources.declarative.requesters import HttpRequester
+from urllib3.exceptions import HTTPError
 
 from index.errors import ConfigurationError, Unavailable
 from ingestion.airbyte.diagnosis import reason, refusal
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
+ANSWER_SECONDS = 8.0  # until all of an answer is there
+LONGEST_ANSWER = 32 << 20
 CONNECTIONS = 16
+_PIECE = 1 << 16
 
 _GONE = (404, 410)
 
@@ -73,26 +79,35 @@ class Client:
         self._lookups: dict[str, str] = {}
         self._lookup_lock = threading.Lock()
 
-    def get(self, address: str, parameters: Mapping[str, str] | None = None) -> Answer:
+    def get(
+        self,
+        address: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Answer:
         """One GET of a path, or of an address that the source gave for its next page.
 
-        Raises NoAnswer when there is no answer within the timeout, or a refusal.
+        Raises NoAnswer when there is no whole answer within `seconds`, or a refusal.
         """
         url = urljoin(self._base_url, address)
         if _origin(url) != _origin(self._base_url):
             # The credentials go nowhere but to the source.
             raise NoAnswer("it sent an address on another host as its next page")
-        response = self._send(url, parameters)
+        deadline = time.monotonic() + seconds
+        response, body = self._send(url, parameters, deadline)
         if response.status_code == 401 and self._signed_in_anew():
-            response = self._send(url, parameters)
+            response, body = self._send(url, parameters, deadline)
         if response.status_code in _GONE:
             return Answer(None, _answered_at(response))
+        if response.is_redirect:
+            raise NoAnswer("it sent the request on to another address")
         if not response.ok:
             raise NoAnswer(refusal(response.status_code))
         try:
-            return Answer(response.json(), _answered_at(response))
-        except requests.exceptions.JSONDecodeError as error:
-            raise NoAnswer(reason(error)) from None
+            return Answer(orjson.loads(body), _answered_at(response))
+        except orjson.JSONDecodeError:
+            raise NoAnswer("it sent an answer that is not JSON") from None
 
     def once(self, name: str, read: Callable[[], str]) -> str:
         """A text that is read from the source the first time, and remembered."""
@@ -104,20 +119,42 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, url: str, parameters: Mapping[str, str] | None) -> requests.Response:
-        timeout = (CONNECT_SECONDS, READ_SECONDS)
+    def _send(
+        self, url: str, parameters: Mapping[str, str] | None, deadline: float
+    ) -> tuple[requests.Response, bytes]:
         try:
-            return self._session.get(url, params=parameters, timeout=timeout)
+            return self._whole(url, parameters, deadline)
         except requests.ConnectionError as error:
             if isinstance(error, requests.Timeout) or not _was_cut(error):
                 raise NoAnswer(reason(error)) from None
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise NoAnswer(reason(error)) from None
         try:
             # A kept connection that the other side had closed; a new one is made.
-            return self._session.get(url, params=parameters, timeout=timeout)
-        except requests.RequestException as error:
+            return self._whole(url, parameters, deadline)
+        except (requests.RequestException, HTTPError) as error:
             raise NoAnswer(reason(error)) from None
+
+    def _whole(
+        self, url: str, parameters: Mapping[str, str] | None, deadline: float
+    ) -> tuple[requests.Response, bytes]:
+        """The answer with its body, piece by piece: a timeout of `requests` is one of each piece,
+        and a source that drips would hold a thread for ever."""
+        body = bytearray()
+        with self._session.get(
+            url,
+            params=parameters,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,  # it would take the credentials along
+            stream=True,
+        ) as response:
+            while piece := response.raw.read1(_PIECE, decode_content=True):
+                body += piece
+                if len(body) > LONGEST_ANSWER:
+                    raise NoAnswer(f"its answer is longer than {LONGEST_ANSWER >> 20} MiB")
+                if time.monotonic() > deadline:
+                    raise NoAnswer("it did not answer in time")
+        return response, bytes(body)
 
     def _signed_in_anew(self) -> bool:
         refresh = getattr(self._authenticator, "refresh_and_set_access_token", None)

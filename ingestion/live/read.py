@@ -86,7 +86,10 @@ class LiveSource:
     def _read_one(self, stream: str, key: str, budget: Budget, found: Found) -> None:
         live = self._source.mapped[stream].live
         budget.spend()
-        answer = self._client.get(_filled(live.path or "", {"id": quote(_plain(key), safe="")}))
+        answer = self._client.get(
+            _filled(live.path or "", {"id": quote(_plain(key), safe="")}),
+            seconds=budget.seconds_left,
+        )
         record = answer.body
         if record is not None and live.record is not None:
             record = compile_paths(live.record)(record)
@@ -127,7 +130,7 @@ class LiveSource:
         }
         while True:
             budget.spend()
-            answer = self._client.get(address, parameters)
+            answer = self._client.get(address, parameters, seconds=budget.seconds_left)
             if answer.body is None:
                 yield None, answer
                 return
@@ -142,7 +145,7 @@ class LiveSource:
     def _words(self, name: str, lookup: Lookup, budget: Budget) -> str:
         def read() -> str:
             budget.spend()
-            body = self._client.get(lookup.path).body or {}
+            body = self._client.get(lookup.path, seconds=budget.seconds_left).body or {}
             value = compile_paths(lookup.value)
             return ", ".join(str(value(entry)) for entry in compile_paths(lookup.each)(body) or [])
 

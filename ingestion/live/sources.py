@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -50,7 +50,7 @@ class LiveSources:
         database: Database,
         tables: EntityTables,
         model: Model,
-        sources: Iterable[Source],
+        sources: Callable[[], Iterable[Source]],
         *,
         tenant: str,
         calls: int = CALLS,
@@ -61,7 +61,7 @@ class LiveSources:
         self._tables = tables
         self._model = model
         self._tenant = tenant
-        self._sources = {source.name: source for source in sources}
+        self._sources = sources
         self._clients: dict[str, Client] = {}
         self._live: dict[tuple[str, str], LiveSource] = {}
         self._registered: set[tuple[str, str]] = set()
@@ -74,7 +74,7 @@ class LiveSources:
         )
         self._flights: dict[tuple[str, Wanted], asyncio.Future[str | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
+        self._limiters: dict[str, anyio.CapacityLimiter] = {}
 
     async def refresh(self, tenant: str, wanted: Sequence[Wanted]) -> Sequence[Failure]:
         """Read what is wanted and write it through; what is not among the failures is fresh now.
@@ -109,9 +109,9 @@ class LiveSources:
         ]
 
     async def close(self) -> None:
-        """Wait for reads under way, then close the connections to the sources."""
+        """Wait for reads under way, which all have an end, then close the connections."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=self._seconds)
         for client in self._clients.values():
             client.close()
 
@@ -134,21 +134,23 @@ class LiveSources:
                     flight.set_result(reasons[item])
 
     async def _read(self, tenant: str, name: str, item: Wanted, budget: Budget) -> _Outcome:
-        source = self._sources.get(name) if tenant == self._tenant else None
-        if source is None:
-            return "no source of that name is configured"
         breaker = await self._breakers.get_breaker(name)
+        # One for each source: a slow one holds up nobody else.
+        limiter = self._limiters.setdefault(name, anyio.CapacityLimiter(CONNECTIONS))
         try:
             async with breaker:
                 return await anyio.to_thread.run_sync(
-                    self._read_blocking, tenant, source, item, budget, limiter=self._limiter
+                    self._read_blocking, tenant, name, item, budget, limiter=limiter
                 )
         except OpenedState:
             return "it failed to answer several times in a row and is left alone for a while"
         except (NoAnswer, BudgetSpent) as error:
             return str(error)
 
-    def _read_blocking(self, tenant: str, source: Source, item: Wanted, budget: Budget) -> Found:
+    def _read_blocking(self, tenant: str, name: str, item: Wanted, budget: Budget) -> Found:
+        source = self._source(name) if tenant == self._tenant else None
+        if source is None:
+            raise NotReadable("no source of that name is configured")
         live = self._live_source(tenant, source)
         if item.children is None:
             return live.record(item, budget)
@@ -157,6 +159,9 @@ class LiveSources:
             return Found()
         held = self._held(tenant, source, item, listing)
         return live.children(item, listing, held, budget)
+
+    def _source(self, name: str) -> Source | None:
+        return next((source for source in self._sources() if source.name == name), None)
 
     def _live_source(self, tenant: str, source: Source) -> LiveSource:
         client = self._clients.get(source.name)
@@ -190,7 +195,8 @@ class LiveSources:
         """Write all that was found in one transaction; returns why an item is not fresh."""
         found = [outcome for outcome in outcomes.values() if isinstance(outcome, Found)]
         if any(one.records or one.gone or one.rejected for one in found):
-            source = self._sources[name]
+            source = self._source(name)
+            assert source is not None  # noqa: S101  # it was just read
             with self._database.writing() as connection:
                 # What a crash of the database loses, the next sync brings: no STATE covers it.
                 connection.execute(text("SET LOCAL synchronous_commit = off"))

@@ -99,7 +99,10 @@ def to_money(amount: Any, currency: Any, *, minor: bool) -> tuple[int | None, st
     code = code.upper()
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise ValueError("its currency is not an ISO 4217 code")
-    units = to_integer(number) if minor else to_minor(number, code)
+    try:
+        units = to_integer(number) if minor else to_minor(number, code)
+    except ArithmeticError:
+        units = None  # more digits than decimals are reckoned with
     if units is None or not -_BIGINT <= units < _BIGINT:
         raise ValueError("it does not fit into 64 bits")
     return units, code
@@ -114,6 +117,8 @@ def to_json(value: Any) -> Any:
         return {key: item for key, item in inner.items() if item is not None} or None
     if isinstance(value, list | tuple):
         return [item for item in map(to_json, value) if item is not None] or None
+    if isinstance(value, int) and not -_BIGINT <= value < 2 * _BIGINT:
+        return float(value)  # as it came: Postgres gives back 1e22 as an integer
     return value
 
 

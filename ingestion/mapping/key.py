@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection
 from hashlib import blake2b
 from typing import Any
 
-import orjson
-
 from index.writer import canonical_json
 from ingestion.mapping.conversion import to_text
 from ingestion.mapping.format import Key
@@ -18,7 +16,8 @@ def compile_key(key: Key, ignored: Collection[str] = ()) -> Callable[[Record], s
     """The key of a record, None when it has none.
 
     Values of several paths become a JSON list, so that no two lists of values give the same text.
-    Without paths the key is a hash of the record without its `ignored` names.
+    Without paths the key is a hash of the record without its `ignored` names. What is returned
+    raises ValueError for a path to what is no text, and Unstorable for what is no JSON.
     """
     if key is None:
         return lambda record: _hash(
@@ -52,7 +51,7 @@ def _text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return canonical_json(value).decode()
 
 
 def _hash(record: Record) -> str:

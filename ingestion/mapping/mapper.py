@@ -23,6 +23,8 @@ from ingestion.mapping.values import Getter, Record, compile_condition, compile_
 Row = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+# Postgres indexes 2,704, of which the names of tenant, source and stream take some.
+_KEY_BYTES = 2_400
 
 
 class Unmappable(RemitError):
@@ -61,10 +63,15 @@ class Mapper:
         ]
 
     def key(self, record: Record) -> str:
-        """The record's own key. Raises Unmappable when it has none."""
-        key = self._key(record)
+        """The record's own key. Raises Unmappable when it has none that will do, and Unstorable."""
+        try:
+            key = self._key(record)
+        except ValueError as error:
+            raise Unmappable(f"its key: {error}") from None
         if key is None:
             raise Unmappable("it has no key")
+        if len(key.encode(errors="replace")) > _KEY_BYTES:
+            raise Unmappable(f"its key is longer than {_KEY_BYTES:,} bytes")
         return key
 
     def map(self, record: Record, *, at: datetime) -> Mapped:
@@ -96,20 +103,28 @@ class Mapper:
     def project(self, incoming: Incoming, record: Record, *, at: datetime) -> Incoming:
         """The same with the row that the record becomes, and when it was deleted, if it was.
 
-        `at` dates a deletion for which the source gives no time. Raises Unmappable.
+        `at` dates a deletion for which the source gives no time. What is gone and cannot be mapped
+        has no row. Raises Unmappable for what is not gone.
         """
         deleted = self._is_deleted is not None and self._is_deleted(record)
         deleted_at = (incoming.updated_at or at) if deleted else None
         for holds, entity in self._entities:
             if holds(record):
-                row = entity.row(record)
+                try:
+                    row = entity.row(record)
+                except Unmappable:
+                    if deleted:
+                        break
+                    raise
                 return incoming._replace(entity=entity.entity, row=row, deleted_at=deleted_at)
         return incoming._replace(deleted_at=deleted_at)
 
     def rejection(self, record: Record, error: RemitError) -> Rejection:
-        """The record set aside, with its key if it has one."""
+        """The record set aside, with its key if it has one that can be stored."""
+        key: str | None
         try:
             key = self.key(record)
+            canonical_json({"key": key})  # raises for what Postgres cannot hold
         except (Unmappable, Unstorable):
             key = None
         return Rejection(key, record, str(error))
@@ -152,7 +167,10 @@ class _EntityMapper:
             except ValueError as error:
                 raise Unmappable(f"field {name}: {error}") from None
         for column, get, identify in self._references:
-            key = to_text(get(record))
+            try:
+                key = to_text(get(record))
+            except ValueError as error:
+                raise Unmappable(f"field {column}: {error}") from None
             row[column] = identify(key) if key is not None else None
         row["remote_url"] = self._url(record) if self._url is not None else None
         row["custom"] = self._custom(record)

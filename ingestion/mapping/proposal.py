@@ -127,7 +127,7 @@ def _stream(match: _Match, by_entity: dict[str, str]) -> Iterator[str]:
     for path in (path for path in known if words(path) in _GONE):
         used.add(path)
         if known[path].types == {"boolean"}:
-            yield f"  deleted: {{{_plain(path)}: true}}  # guess"
+            yield f"  # deleted: {{{_plain(path)}: true}}  # guess: if so, take the # away"
             break
         yield f"  # TODO deleted: does {_plain(path)} say that the source has it no more?"
     yield "  entities:"

@@ -53,8 +53,12 @@ def clean(text: str) -> str:
 
 def _without_markup(text: str) -> str:
     reader = _TextOf()
-    reader.feed(text)
-    reader.close()
+    try:
+        reader.feed(text)
+        reader.close()
+    except AssertionError:
+        # What the parser says of a marked section that it does not know, as in `<![foo[`.
+        return _MARKUP.sub("", text)
     if reader.is_hiding:
         # An element that is never closed (a person wrote "the <script> tag") must not swallow the
         # rest; only the tags go.

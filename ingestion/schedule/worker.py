@@ -7,8 +7,10 @@ import logging
 import os
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from anyio import to_thread
@@ -20,11 +22,12 @@ from sqlalchemy.exc import OperationalError
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import RemitError, Unavailable
+from index.removal import purge
 from ingestion.schedule.queue import TASK, connector, queue_name
 from ingestion.schedule.queue_tables import check_queue
-from ingestion.schedule.schedules import streams_of
+from ingestion.schedule.schedules import stands, streams_of
 from ingestion.schedule.tick import tick
-from ingestion.source import Source
+from ingestion.source import Source, SourceError
 from ingestion.sync.job import sync_source
 from ingestion.sync.report import Progress, SyncReport
 from ingestion.sync.runs import SyncInProgress
@@ -38,6 +41,8 @@ HEARTBEAT = 2.0
 # and the next fetch this is below the 15 s in which its syncs have to be taken over.
 SILENCE = 8.0
 GRACE = 10.0  # seconds in which a sync may come to the end of its batch when the worker is stopped
+RETENTION = timedelta(days=30)
+_PURGE = 3600.0  # seconds between two looks at what has been deleted long enough
 _AGAIN = 5  # seconds until a sync is tried again that others hindered
 _PAUSE = 2.0  # seconds between two attempts to reach the database
 
@@ -58,7 +63,9 @@ class Worker:
         *,
         tenant: str,
         concurrency: int = 2,
+        retention: timedelta = RETENTION,
     ) -> None:
+        """`retention` is how long what a source has deleted is kept before it goes for good."""
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._database = database
         self._tables = tables
@@ -66,6 +73,8 @@ class Worker:
         self._find_source = find_source
         self._tenant = tenant
         self._concurrency = concurrency
+        self._retention = retention
+        self._purge_at = 0.0  # by the clock of `time.monotonic`
         self._stopping = threading.Event()
         self._stopped = asyncio.Event()
         self._under_way: set[tuple[str, str]] = set()
@@ -137,6 +146,10 @@ class Worker:
     def _tick(self) -> None:
         with self._database.writing() as connection:
             tick(connection, self._tenant)
+        if time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + _PURGE
+            with self._database.writing() as connection:
+                purge(connection, self._tables, self._tenant, datetime.now(UTC) - self._retention)
 
     async def _take_over(self) -> None:
         """Put back into the queue what a worker had in hand that gives no sign of life."""
@@ -164,6 +177,8 @@ class Worker:
             raise _Later(0) from None
         except SyncInProgress:
             raise _Later(_AGAIN) from None
+        except SourceError as error:
+            log.warning("%s: not synced: %s", name, error)
         except (Unavailable, OperationalError):
             log.warning("%s: the database did not answer; the sync is tried again.", name)
             raise _Later(_AGAIN) from None
@@ -180,6 +195,9 @@ class Worker:
             self._under_way.discard((name, stream))
 
     def _run(self, name: str, stream: str | None) -> SyncReport | None:
+        with self._database.writing() as connection:
+            if not stands(connection, self._tenant, name, stream):
+                return None  # removed or paused while the job waited
         source = self._find_source(name)
         with self._database.writing() as connection:
             streams = streams_of(connection, self._tenant, name, stream, tuple(source.streams))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from index.database import Database
 from index.rejected import Rejection, accept, has_rejected, reject
-from index.stream_state import save_state
+from index.stream_state import ensure_ours, save_state
 from index.writer import Stream
 from ingestion.sync.drift import KnownFields
 from ingestion.sync.intake import Identified, Intake, Taken
@@ -112,6 +112,7 @@ class BatchWriter:
             if self._newest_first:
                 records = [one for one in records if one[0].key in new]
         with self._database.writing() as connection:
+            ensure_ours(connection, self._stream, self._run_id)
             taken = self._intake.take(connection, records, at=datetime.now(UTC))
             taken.rejected += batch.rejected
             new_fields = self._fields.learn(connection, taken.fields)
@@ -120,7 +121,7 @@ class BatchWriter:
             if taken.rejected:
                 reject(connection, self._stream, self._run_id, taken.rejected)
             if batch.state is not None:
-                save_state(connection, self._stream, self._run_id, batch.state)
+                save_state(connection, self._stream, batch.state)
         self._fields.learned(taken.fields)
         self._has_rejected = self._has_rejected or bool(taken.rejected)
         return Committed(len(batch), taken, frozenset(new_fields))

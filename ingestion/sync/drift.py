@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from index.tables import stream_field
 from index.writer import Stream, of_stream
 
+_LONGEST_NAME = 200
+
 
 class KnownFields:
     """The top-level fields that the stream's records have had.
@@ -25,7 +27,8 @@ class KnownFields:
 
     def learn(self, connection: Connection, fields: Collection[str]) -> set[str]:
         """Keep the fields; returns those that are news. They count as known once `learned`."""
-        new = set(fields) - self._known
+        # A name of kilobytes is no field's, and does not fit into an index.
+        new = {name for name in set(fields) - self._known if len(name) <= _LONGEST_NAME}
         if new:
             key = {
                 "tenant_id": self._stream.tenant,

@@ -9,8 +9,9 @@ from uuid import UUID
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.removal import mark_deleted
+from index.stream_state import ensure_ours
 from index.writer import Stream
-from ingestion.sync.seen import Comparison, SeenKeys
+from ingestion.sync.seen import SeenKeys
 
 SHARE = 0.10
 AT_LEAST = 20
@@ -25,12 +26,11 @@ class Removed:
     refusal: str | None = None
 
 
-def is_too_much(comparison: Comparison) -> bool:
+def is_too_much(held: int, missing: int) -> bool:
     """Whether so much is missing that a source in trouble is likelier than so many deletions.
 
     Most of what is held; or more than SHARE of it, unless it is fewer than AT_LEAST.
     """
-    held, missing = comparison
     return missing * 2 > held or (missing >= AT_LEAST and missing > held * SHARE)
 
 
@@ -40,6 +40,8 @@ def remove_missing(
     stream: Stream,
     seen: SeenKeys,
     *,
+    run_id: UUID,
+    held: int,
     began: datetime,
     since: datetime | None,
     allow: bool,
@@ -47,18 +49,20 @@ def remove_missing(
     """Mark as deleted what did not come in a whole read that began then.
 
     What a sync wrote or a live read saw since `began` stays, and so does what was last modified
-    before `since`, when the read lists only later ones. Too much is removed only when `allow`ed.
+    before `since`, when the read lists only later ones. Too much of what was `held` before the read
+    is removed only when `allow`ed. Raises Unavailable when another run reads the stream by now.
     """
-    comparison = seen.compare(stream, began, since)
-    if not allow and is_too_much(comparison):
+    missing = seen.count_missing(stream, began, since)
+    if not allow and is_too_much(held, missing):
         return Removed(
-            refusal=f"{comparison.missing:,} of {comparison.held:,} records held did not come, so"
+            refusal=f"{missing:,} of {held:,} records held did not come, so"
             f" none was removed; if the source really has them no more: remit sync {stream.source}"
             " --reconcile --allow-deletes"
         )
     rows: list[UUID] = []
     for keys in seen.missing(stream, began, since, _PAGE):
         with database.writing() as connection:
+            ensure_ours(connection, stream, run_id)
             rows += mark_deleted(
                 connection, tables, stream, keys, datetime.now(UTC), unseen_since=began
             )

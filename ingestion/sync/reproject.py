@@ -14,12 +14,13 @@ from index.database import Database
 from index.entity_tables import EntityTables
 from index.removal import NO_CONTENT
 from index.tables import record as record_table
-from index.writer import Incoming, Stream, of_stream, write_rows_again
+from index.writer import Incoming, Stream, Unstorable, of_stream, write_rows_again
 from ingestion.customers import account_entities, update_customers
 from ingestion.mapping.mapper import Unmappable
 from ingestion.source import Source
 from ingestion.sync.job import chosen_streams
 from ingestion.sync.report import Progress
+from ingestion.sync.runs import only_one
 from semantic_layer.model import Model
 
 BATCH = 500
@@ -49,14 +50,18 @@ def reproject(
 ) -> list[Reprojected]:
     """Make the rows of the streams anew; the source is not asked, and only what differs is written.
 
-    Stopped anywhere, it can be run again: what is as it should be is not touched. It may run beside
-    a sync, for each batch holds its records while it makes their rows. Raises ConfigurationError
-    when the source has no such stream, and Unavailable when the database does not answer.
+    Stopped anywhere, it can be run again: what is as it should be is not touched. Live reads may go
+    on, for each batch holds its records while it makes their rows. Raises SyncInProgress when one
+    of the streams is being synced, ConfigurationError when the source has no such stream, and
+    Unavailable when the database does not answer.
     """
-    return [
-        _StreamReprojection(database, tables, model, source, name, tenant, batch).run(progress)
-        for name in chosen_streams(source, streams)
-    ]
+    done = []
+    for name in chosen_streams(source, streams):
+        # A sync that has begun with the old mapping would go on to write its rows.
+        with only_one(database, tenant, source.name, [name]):
+            made = _StreamReprojection(database, tables, model, source, name, tenant, batch)
+            done.append(made.run(progress))
+    return done
 
 
 class _StreamReprojection:
@@ -77,6 +82,8 @@ class _StreamReprojection:
         self._model = model
         self._stream: Stream = source.stream(name, tenant)
         self._mapper = source.mapper(name, tenant)
+        # A hash of the content as key is not judged: an erasure blots out content and not the key.
+        self._has_key = source.streams[name].key is not None
         self._batch = batch
         self._report = Reprojected(name)
 
@@ -119,7 +126,7 @@ class _StreamReprojection:
         for row in page:
             try:
                 item = self._project(row)
-            except Unmappable as error:
+            except (Unmappable, Unstorable) as error:
                 self._report.unmappable += 1
                 if str(error) not in self._report.reasons:
                     self._report.reasons.append(str(error))
@@ -134,6 +141,12 @@ class _StreamReprojection:
         return write_rows_again(connection, self._tables, self._stream, projected)
 
     def _project(self, row: Row[Any]) -> Incoming:
+        if self._has_key and self._mapper.key(row.data) != row.key:
+            # A row under the old key would stand beside the one that the next sync makes.
+            raise Unmappable(
+                f"its key is another now: remit source remove {self._stream.source} --with-data,"
+                " then sync anew"
+            )
         held = Incoming(
             key=row.key,
             data=b"",

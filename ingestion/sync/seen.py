@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,25 +16,15 @@ _ADD = text(
     "INSERT INTO seen_key SELECT unnest(CAST(:keys AS text[])) ON CONFLICT DO NOTHING RETURNING key"
 )
 # Alive, here before the read began, and within what it lists.
-_JUDGED = """
+_MISSING = """
     FROM remit.record AS held
     WHERE tenant_id = :tenant AND source = :source AND stream = :stream AND deleted_at IS NULL
-"""
-_MISSING = f"""{_JUDGED}
         AND synced_at < :began AND (updated_at >= :since OR updated_at IS NULL
                                     OR CAST(:since AS timestamptz) IS NULL)
         AND NOT EXISTS (SELECT FROM seen_key WHERE seen_key.key = held.key)
 """
-_COUNT_HELD = text(f"SELECT count(*) {_JUDGED}")
 _COUNT_MISSING = text(f"SELECT count(*) {_MISSING}")
 _PAGE = text(f"SELECT key {_MISSING} AND key > :after ORDER BY key LIMIT :size")
-
-
-class Comparison(NamedTuple):
-    """What is held of a stream against what came of it."""
-
-    held: int
-    missing: int
 
 
 class SeenKeys:
@@ -48,18 +37,16 @@ class SeenKeys:
         """Keep the keys; returns those that had not come before."""
         return set(self._connection.execute(_ADD, {"keys": list(keys)}).scalars())
 
-    def compare(self, stream: Stream, began: datetime, since: datetime | None) -> Comparison:
-        """How many records are held, and how many of them did not come.
+    def count_missing(self, stream: Stream, began: datetime, since: datetime | None) -> int:
+        """How many of the records held did not come.
 
         A record that changed after `began` counts as having come, and so does one that was last
         modified before `since`, because the read does not list those.
         """
         self._connection.execute(text("ANALYZE seen_key"))
         about = {**_key(stream), "began": began, "since": since}
-        return Comparison(
-            held=self._connection.execute(_COUNT_HELD, _key(stream)).scalar_one(),
-            missing=self._connection.execute(_COUNT_MISSING, about).scalar_one(),
-        )
+        missing: int = self._connection.execute(_COUNT_MISSING, about).scalar_one()
+        return missing
 
     def missing(
         self, stream: Stream, began: datetime, since: datetime | None, size: int

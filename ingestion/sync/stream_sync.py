@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.statistics import update_statistics
 from index.stream_state import Position, begin_stream, end_stream
 from index.tables import record as record_table
+from index.tables import sync_run
 from index.writer import Stream, of_stream
 from ingestion.airbyte.in_process import State
 from ingestion.customers import account_entities, update_customers
@@ -59,7 +61,10 @@ class StreamSync:
         self._report = StreamReport(stream=name)
         self._account_entities = account_entities(model, self._stream)
         self._accounts: set[UUID] = set()
+        # Else nobody has said that a read without STATE brings all that there is.
+        self._is_known = name in source.mapped and not source.origin.is_process
         self._sent_state = False
+        self._reached: Any | None = None  # the last STATE that is kept
         self._keyless = 0  # records that came without a key
         self._refused = False
 
@@ -75,34 +80,52 @@ class StreamSync:
         started, began = time.monotonic(), datetime.now(UTC)
         with self._database.writing() as connection:
             position = begin_stream(connection, self._stream, self._run_id)
-            held = self._holds_any(connection)
-        forgotten = self._is_forgotten(position, began)
-        state = None if reconcile or forgotten else position.state
-        whole = state is None
+            asked = reconcile or self._is_forgotten(position, began)
+            state = None if asked else position.state
+            whole = state is None
+            held = self._count_held(connection, position) if whole else 0
         newest_first = self._mapping.newest_first
-        collects = newest_first or (whole and held)
-        with seen_keys(self._database) if collects else nullcontext() as seen:
-            with BatchWriter(
+        judged = whole and (asked or self._is_known)
+        collects = newest_first or (judged and held > 0)
+        with (
+            seen_keys(self._database) if collects else nullcontext() as seen,
+            BatchWriter(
                 self._database,
                 self._stream,
                 self._intake,
                 self._run_id,
                 seen=seen,
                 newest_first=newest_first,
-            ) as writer:
-                self._read(writer, state, progress)
+            ) as writer,
+        ):
+            self._read(writer, state, progress)
             # A stream without STATE is whole each time; of others, a whole read is no news of
             # deletions unless it was made to be.
-            listed = whole and (reconcile or forgotten or not self._sent_state)
+            listed = judged and (asked or not self._sent_state)
             report.suspicion = self._suspicion(whole=whole, emptied=listed and allow_deletes)
             if listed and seen is not None and report.complete:
-                self._remove_missing(seen, began, allow=allow_deletes)
+                look_again = partial(self._look_again, writer, progress)
+                self._remove_missing(seen, began, look_again, held=held, allow=allow_deletes)
         self._finish(began, cut_off=position.cut_off)
         report.seconds = round(time.monotonic() - started, 3)
         return report
 
+    def _look_again(self, writer: BatchWriter, progress: Callable[[Progress], None] | None) -> None:
+        """Read what came too late for the read, or slid onto a page that it had behind it.
+
+        An edit moves a record out of the span of time that a read asks for, and a deletion moves
+        all that follows it in a list that is read by page numbers.
+        """
+        self._read(writer, self._reached, progress, again=True)
+        self._report.suspicion = self._suspicion(whole=False, emptied=False)
+
     def _read(
-        self, writer: BatchWriter, state: Any | None, progress: Callable[[Progress], None] | None
+        self,
+        writer: BatchWriter,
+        state: Any | None,
+        progress: Callable[[Progress], None] | None,
+        *,
+        again: bool = False,
     ) -> None:
         report, batch = self._report, Batch()
         identify, warn = self._intake.identify, self._warn
@@ -111,35 +134,45 @@ class StreamSync:
                 for item in items:
                     if isinstance(item, State):
                         self._sent_state = True
-                        # A first read that has brought nothing is not remembered as done.
-                        batch.state = item.value if report.read or state else None
+                        # A first read that has brought nothing is not remembered as done. Nor is
+                        # a second look: where the newest comes first, it passes over news of what
+                        # the first look has brought.
+                        if not again and (report.read or state):
+                            batch.state = self._reached = item.value
                     else:
-                        report.read += 1
+                        report.read += not again
                         batch.add(identify(item))
                     if (
                         len(batch) >= self._batch_size
                         or batch.size >= BATCH_BYTES
                         or batch.state is not None
                     ):
-                        self._note(writer.write(batch), progress)
+                        self._note(writer.write(batch), progress, again=again)
                         batch = Batch()
         except SourceError as error:
             report.error = error.reason
         if batch:
-            self._note(writer.write(batch), progress)
-        self._note(writer.finish(), progress)
+            self._note(writer.write(batch), progress, again=again)
+        self._note(writer.finish(), progress, again=again)
 
     def _note(
-        self, committed: Committed | None, progress: Callable[[Progress], None] | None
+        self,
+        committed: Committed | None,
+        progress: Callable[[Progress], None] | None,
+        *,
+        again: bool,
     ) -> None:
-        """Count what was committed, and tell."""
+        """Count what was committed, of a second look only what the first has not, and tell."""
         if committed is None:
             return
         report, taken = self._report, committed.taken
         report.written += taken.written
         report.deleted += taken.deleted
-        report.rejected += len(taken.rejected)
-        report.unchanged += committed.records - taken.written - len(taken.rejected)
+        if again:
+            report.read += taken.written
+        else:
+            report.rejected += len(taken.rejected)
+            report.unchanged += committed.records - taken.written - len(taken.rejected)
         report.new_fields += sorted(committed.new_fields)
         self._keyless += sum(one.key is None for one in taken.rejected)
         for entity in self._account_entities:
@@ -156,17 +189,50 @@ class StreamSync:
                 )
             )
 
-    def _remove_missing(self, seen: SeenKeys, began: datetime, *, allow: bool) -> None:
+    def _remove_missing(
+        self,
+        seen: SeenKeys,
+        began: datetime,
+        look_again: Callable[[], None],
+        *,
+        held: int,
+        allow: bool,
+    ) -> None:
         report = self._report
+        try:
+            since = to_timestamp(self._source.settings.get("start_date"))
+        except ValueError as error:
+            report.warnings.append(
+                f"its start_date cannot be understood ({error}), so it cannot be told which of"
+                " those held are gone"
+            )
+            return
+        if not self._keyless and seen.count_missing(self._stream, began, since):
+            look_again()
+        if not report.complete:
+            return
+        if self._refused:
+            report.warnings.append(
+                "the source may have refused a part of it, so it cannot be told which of those held"
+                " are gone"
+            )
+            return
         if self._keyless:
             report.warnings.append(
                 f"{self._keyless:,} records came without a key, so it cannot be told which of those"
                 " held are gone"
             )
             return
-        since = to_timestamp(self._source.settings.get("start_date"))
         removed = remove_missing(
-            self._database, self._tables, self._stream, seen, began=began, since=since, allow=allow
+            self._database,
+            self._tables,
+            self._stream,
+            seen,
+            run_id=self._run_id,
+            held=held,
+            began=began,
+            since=since,
+            allow=allow,
         )
         report.suspicion = removed.refusal
         report.deleted += len(removed.rows)
@@ -205,21 +271,37 @@ class StreamSync:
         told_since = now - timedelta(days=self._mapping.history_days)
         return position.synced_at is None or position.synced_at < told_since
 
-    def _holds_any(self, connection: Any) -> bool:
+    def _count_held(self, connection: Connection, position: Position) -> int:
+        """How many records are held, but for what came since the stream was last read to its end.
+
+        What a sync brought that was not believed, perhaps from another account, counts for nothing.
+        """
         alive = (*of_stream(record_table, self._stream), record_table.c.deleted_at.is_(None))
-        return (
-            connection.execute(select(record_table.c.key).where(*alive).limit(1)).first()
-            is not None
-        )
+        count = select(func.count()).where(*alive)
+        if position.synced_at is not None:
+            run = sync_run.c
+            believed_until = (
+                select(run.finished_at)
+                .where(run.tenant_id == self._stream.tenant, run.source == self._stream.source)
+                .where(run.started_at <= position.synced_at)
+                .order_by(run.started_at.desc())
+                .limit(1)
+                .scalar_subquery()
+            )
+            # A run that was killed later on has no end, and then all counts.
+            count = count.where(func.coalesce(record_table.c.synced_at <= believed_until, True))
+        return connection.execute(count).scalar_one()
 
     def _suspicion(self, *, whole: bool, emptied: bool) -> str | None:
         """Why the end of the stream may not be its end; `emptied` if it may well be empty."""
-        if self._refused:
+        # Of what a process logs, it is only a guess that it means a part of this stream.
+        if self._refused and not (self._source.origin.is_process and self._report.read):
             return "the source refused a part of it, and the connector passed over that"
         if whole and not emptied and self._report.read == 0 and self._report.error is None:
             return "a read of all of it brought nothing; check what the credentials may read"
         return None
 
     def _warn(self, text: str, refused: bool) -> None:
-        self._report.warnings.append(text)
+        if text not in self._report.warnings:  # as it is when both looks have come upon it
+            self._report.warnings.append(text)
         self._refused = self._refused or refused

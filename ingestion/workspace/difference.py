@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from index.errors import InvalidRequest
 from ingestion.schedule.schedules import Rhythm, remove_schedule, schedules, set_schedule
+from ingestion.workspace.account import require_same_account
 from ingestion.workspace.definitions import HeldSource, define, held_sources, retire
 from ingestion.workspace.format import SourceEntry
 
@@ -60,15 +61,19 @@ def difference(
     entries: Mapping[str, SourceEntry],
     *,
     prune: bool = False,
+    same_account: bool = False,
 ) -> Difference:
     """Compare a file's sources with those in the database.
 
-    Raises InvalidRequest where a name stands for another kind of system than before.
+    Raises InvalidRequest where a name stands for another kind of system than before, or, unless
+    somebody vouches for the `same_account`, could stand for another account.
     """
     held = held_sources(connection, tenant)
     for name, entry in entries.items():
         if name in held:
             _require_same_kind(held[name], entry)
+            if not same_account:
+                require_same_account(connection, tenant, held[name], entry)
     defined = {name: source for name, source in held.items() if source.entry is not None}
     changed = {
         name: parts

@@ -20,6 +20,7 @@ Location = tuple[str | int, ...]
 
 _MOST_BYTES = 1_000_000
 _MOST_NESTED = 20
+_REDEFINED = (":timestamp", ":int", ":float")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ class _Refused(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Without dates, which JSON does not have: `2024-01-01` is the text that stands there."""
+    """Numbers are those of JSON, and there are no dates: `2024-01-01`, `12:30:00` and `010` are the
+    texts that stand there."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(_REDEFINED)]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -101,6 +103,17 @@ class _Loader(yaml.SafeLoader):
         node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]*)$"), list("-0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    # What is not finite is refused where it is built.
+    re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF|nan|NaN)$"),
+    list("-+.0123456789"),
+)
 
 
 def _built(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Any:

@@ -115,12 +115,7 @@ class SourceEntry(Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> SourceEntry:
-        given = [kind for kind in KINDS if getattr(self, kind)]
-        if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise ValueError(f"give exactly one of {', '.join(KINDS)}; there is {found}")
-        if self.version is not None and self.package is None:
-            raise ValueError("`version` goes with `package`")
+        _refuse(lambda: self.origin)
         return self
 
     @property
@@ -187,7 +182,7 @@ def _seconds(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def _refuse(make: Callable[[], Rhythm]) -> None:
+def _refuse(make: Callable[[], object]) -> None:
     """Say it as pydantic wants it said."""
     try:
         make()

@@ -11,7 +11,7 @@ from ingestion.mapping.format import load_mapping
 from ingestion.workspace.connector_spec import connector_spec
 from ingestion.workspace.format import SourceEntry
 from ingestion.workspace.references import sealed_names
-from ingestion.workspace.specification import plain_secrets, setting_problems
+from ingestion.workspace.specification import masked_command, plain_secrets, setting_problems
 
 
 def problems_of(
@@ -50,6 +50,11 @@ def _problems(
             f"the setting `{setting}` is a secret and stands there in clear. Seal it with `remit"
             f" secret set {name}.{setting}` and write `sealed:{name}.{setting}` in its place, or"
             " `env:NAME` or `file:PATH`; and change it at the vendor if others have seen the file"
+        )
+    if entry.command is not None and masked_command(entry.command) != list(entry.command):
+        yield (
+            "a word of its `command` is a secret by its name, and all users of the machine read"
+            " it there. Hand it over as a setting, by reference"
         )
     for secret in dict.fromkeys(sealed_names(entry.settings)):
         if secret not in secrets:

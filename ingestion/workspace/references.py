@@ -21,6 +21,7 @@ FROM_FILE = "file:"
 SEALED = "sealed:"
 PREFIXES = (FROM_ENVIRONMENT, FROM_FILE, SEALED)
 
+_OURS = "REMIT_"
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 
@@ -92,7 +93,34 @@ def anchored(value: Any, folder: Path) -> Any:
     return value
 
 
+def read_closed(path: Path, place: str) -> bytes:
+    """What is in a file of secrets, cut after one byte more than a secret may have.
+
+    Raises OSError, and ConfigurationError with what comes from it where it is open to every user
+    of the machine.
+    """
+    # Opened once and looked at through that: what is checked is what is read. A pipe without a
+    # writer would hold it for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigurationError(f"{place} comes from {path}, which is no file.")
+        if status.st_mode & _OTHERS:
+            raise ConfigurationError(
+                f"{place} comes from {path}, which every user of this machine may read or change."
+                f" Close it to them, then start again: chmod o-rwx {path}"
+            )
+        return file.read(LONGEST + 1)
+
+
 def _from_environment(variable: str, place: str) -> str:
+    # Whoever writes a source also names the address that its secrets are sent to.
+    if variable.upper().startswith(_OURS):
+        raise ConfigurationError(
+            f"{place} comes from the environment variable {variable}, which is for the settings of"
+            f" Remit itself. Use a variable whose name does not begin with {_OURS}."
+        )
     found = os.environ.get(variable)
     if not found:
         raise ConfigurationError(
@@ -104,19 +132,7 @@ def _from_environment(variable: str, place: str) -> str:
 
 def _from_file(path: Path, place: str) -> str:
     try:
-        # Opened once and looked at through that: what is checked is what is read. A pipe without
-        # a writer would hold it for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigurationError(f"{place} comes from {path}, which is no file.")
-            if status.st_mode & _OTHERS:
-                raise ConfigurationError(
-                    f"{place} comes from {path}, which every user of this machine may read or"
-                    f" change. Close it to them, then start again: chmod o-rwx {path}"
-                )
-            content = file.read(LONGEST + 1)
+        content = read_closed(path, place)
         found = content.decode().strip()
     except OSError as error:
         raise ConfigurationError(

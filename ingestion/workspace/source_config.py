@@ -13,17 +13,12 @@ from ingestion.airbyte.origin import Origin
 class SourceConfig:
     """One configured source, with its secrets in clear; so its settings are never part of its repr.
 
-    Of its streams only `streams` are read, None for all. Without an `origin` the connector is the
-    shipped one of that name.
+    Of its streams only `streams` are read, None for all.
     """
 
     name: str
     connector: str
     settings: Mapping[str, object] = field(repr=False)
-    origin: Origin = None  # type: ignore[assignment]  # filled in from the connector
+    origin: Origin = field(kw_only=True)
     streams: tuple[str, ...] | None = None
     home: Path = Path(".remit")  # connectors that were installed are below it
-
-    def __post_init__(self) -> None:
-        if self.origin is None:
-            object.__setattr__(self, "origin", Origin(connector=self.connector))

@@ -67,7 +67,7 @@ class Site:
     def sync(self) -> None:
         """What the next sync of all sources does."""
         services = self.services
-        sync_all(self.settings, services.database, services.model, services.sources)
+        sync_all(self.settings, services.database, services.model, services.sources())
 
     def tool(
         self, user: str, name: str, arguments: dict[str, Any], mode: str = MODERN

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from api.cli import apply as apply_command
+from api.cli import screen
 from api.settings_file import remember
 from semantic_layer import SHIPPED_MODEL
 from tests.api.site import EXAMPLES
@@ -238,16 +239,16 @@ def test_somebody_elses_change_in_between_is_not_overwritten(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop.write(ZENDESK)
-    found = apply_command._agreed
+    found = screen.agreed
 
-    def meanwhile(yes: bool) -> bool:
+    def meanwhile(question: str, *, yes: bool) -> bool:
         with monkeypatch.context() as patch:
-            patch.setattr(apply_command, "_agreed", found)
+            patch.setattr(apply_command, "agreed", found)
             workshop.write(ZENDESK.replace("15m", "2h"), "other.yaml")
             workshop.done("apply", "other.yaml", "--yes")
         return True
 
-    monkeypatch.setattr(apply_command, "_agreed", meanwhile)
+    monkeypatch.setattr(apply_command, "agreed", meanwhile)
     assert "meanwhile" in workshop.refused("apply", "--yes")
     assert _rows(workshop, "SELECT every_seconds FROM remit.schedule WHERE stream = ''") == [
         (7200,)

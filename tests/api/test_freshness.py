@@ -16,10 +16,10 @@ FRESHNESS = "{ freshness { __typename entity source stream syncedAt triedAt } }"
 SOURCES = "{ sources { source stream paused syncedAt triedAt problem rejected } }"
 
 
-def _ask(site: Site, user: str, query: str, *scopes: str) -> Any:
+def _ask(site: Site, user: str, query: str, *scopes: str, tenant: str = TENANT) -> Any:
     """The data of an answer to a token of these scopes."""
     assert site.services.tokens is not None
-    token = site.services.tokens.issue(tenant=TENANT, user=user, scopes=scopes)
+    token = site.services.tokens.issue(tenant=tenant, user=user, scopes=scopes)
     with httpx.Client(timeout=SECONDS, trust_env=False) as client:
         answer = client.post(
             f"{site.url}/graphql",
@@ -40,6 +40,18 @@ def test_streams_of_what_exists_for_the_caller_are_told(site: Site) -> None:
     less = _ask(site, "maya", FRESHNESS, "read:ticket")["freshness"]
     assert less == [each for each in everything if each["entity"] == "ticket"]
     assert less
+
+
+def test_another_tenant_learns_nothing_of_these_sources(own_site: Site) -> None:
+    with own_site.services.database.writing() as connection:
+        connection.execute(text("INSERT INTO remit.tenant (tenant_id) VALUES ('globex')"))
+        connection.execute(
+            text(
+                "INSERT INTO remit.directory (tenant_id, kind, name, attributes)"
+                " SELECT 'globex', kind, name, attributes FROM remit.directory"
+            )
+        )
+    assert _ask(own_site, "maya", FRESHNESS, "read", tenant="globex") == {"freshness": []}
 
 
 @pytest.mark.parametrize(

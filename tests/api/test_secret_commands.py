@@ -107,6 +107,10 @@ def test_the_key_comes_from_a_setting_or_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"secret\.key"):
         require_seal(settings)
     (tmp_path / "secret.key").write_text(f"{SECRET_KEY}\n{SECRET_KEY[::-1]}\n")
+    (tmp_path / "secret.key").chmod(0o644)
+    with pytest.raises(ConfigurationError, match=r"chmod o-rwx .*secret\.key"):
+        load_seal(settings)
+    (tmp_path / "secret.key").chmod(0o640)
     seal = require_seal(settings)
     sealed = require_seal(load_settings(home=tmp_path, secret_key=SECRET_KEY[::-1])).seal(
         CANARY, "main", "a"

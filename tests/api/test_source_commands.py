@@ -10,13 +10,16 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from sqlalchemy import create_engine, text
 
+from index.database import Database
 from ingestion.simulator import Company, Simulator
+from ingestion.sync.runs import only_one
 from tests.api.processes import PATIENCE, environment, remit, wait_until
 from tests.api.workshop import Workshop, opened_workshop
 
@@ -88,6 +91,11 @@ def test_a_source_is_added_tried_synced_paused_and_removed(
     assert "no longer in force, its data are kept" in workshop.done("source", "list")
     assert "configured: none" in workshop.refused("source", "check", "desk")
     assert "--yes" in workshop.refused("source", "remove", "desk", "--with-data")
+    database = Database(workshop.variables["REMIT_DATABASE_URL"] or "")
+    with only_one(database, "main", "desk", ["tickets"]):  # as a sync under way does
+        refusal = workshop.refused("source", "remove", "desk", "--with-data", "--yes")
+    database.writer.dispose()
+    assert "desk, tickets is already running" in refusal
     assert _count(workshop, "SELECT count(*) FROM remit.record") == held
     workshop.done("source", "remove", "desk", "--with-data", "--yes")
     assert _count(workshop, "SELECT count(*) FROM remit.record") == 0
@@ -140,6 +148,53 @@ def test_a_file_of_sources_needs_no_apply_and_shows_no_secret(
     assert "paused" in workshop.done("source", "list")
 
 
+def test_a_file_of_sources_is_of_the_configured_tenant_alone(workshop: Workshop) -> None:
+    path = workshop.write("sources: {desk: {connector: zendesk}}", "sources.yaml")
+    home = workshop.folder / "home"
+    home.mkdir()
+    for where in ("a variable", "settings.env"):
+        if where == "a variable":
+            workshop.variables |= {"REMIT_SOURCES": path, "REMIT_TENANT": "acme"}
+        else:
+            workshop.variables |= {"REMIT_SOURCES": None, "REMIT_TENANT": None}
+            (home / "settings.env").write_text(f"REMIT_SOURCES={path}\nREMIT_TENANT=acme\n")
+        for theirs in ((), ("--tenant", "acme")):
+            assert "desk" in workshop.done("source", "list", *theirs)
+        listed = workshop.remit("source", "list", "--tenant", "globex")
+        assert "desk" not in listed.shown
+        assert "sources.yaml is left out" in listed.problems
+        asked = ("source", "sync", "desk", "--tenant", "globex")
+        assert "No source is configured" in workshop.refused(*asked)
+
+
+def test_a_name_that_has_records_of_another_account_is_not_taken_for_it(
+    workshop: Workshop, simulator: Simulator
+) -> None:
+    """What is held, and up to where it was read, is of the account that it was read from."""
+    _add_desk(workshop, simulator, "--stream", "users")
+    workshop.done("source", "sync", "desk")
+    shown = workshop.done("source", "show", "desk")
+    workshop.write(shown.replace(simulator.zendesk_url, "https://globex.zendesk.com"))
+    refusal = workshop.refused("apply", "--yes")
+    assert "settings.base_url" in refusal
+    assert "--same-account" in refusal
+    assert "remove desk --with-data" in refusal
+    # Another way of writing it, or another key to the same, is no other account.
+    workshop.write(shown.replace(simulator.zendesk_url, f"{simulator.zendesk_url}/"))
+    workshop.done("apply", "--yes")
+    workshop.write(shown.replace(simulator.zendesk_url, "https://globex.zendesk.com"))
+    workshop.done("apply", "--yes", "--same-account")
+    assert "globex" in workshop.done("source", "show", "desk")
+    # Once it is out of force, nobody knows any more of which account its records are.
+    workshop.done("source", "remove", "desk")
+    refusal = workshop.refused(*_ADD[:2], "desk", *_ADD[3:], *_SETTINGS)
+    assert "--same-account" in refusal
+    assert "--same-account" in workshop.refused("apply", "--yes")
+    workshop.done(*_ADD[:2], "desk", *_ADD[3:], *_SETTINGS, "--same-account")
+    workshop.done("source", "remove", "desk", "--with-data", "--yes")
+    workshop.done(*_ADD[:2], "desk", *_ADD[3:], *_SETTINGS)
+
+
 def test_a_refusal_of_the_vendor_is_told_in_words(workshop: Workshop, simulator: Simulator) -> None:
     _add_desk(workshop, simulator)
     workshop.done("secret", "set", "desk.api_token", typed=CANARY)
@@ -166,6 +221,10 @@ if sys.argv[1] == "spec":
 
 def test_a_connector_that_is_a_program_says_itself_what_is_secret(workshop: Workshop) -> None:
     program = workshop.write(_CONNECTOR, "connector.py")
+    named = ("source", "add", "own", "--command", sys.executable, "--command", f"--token={CANARY}")
+    refusal = workshop.refused(*named, "--set", "count=3")
+    assert "a word of its `command` is a secret" in refusal
+    assert CANARY not in refusal
     add = ("source", "add", "own", "--command", sys.executable, "--command", program)
     refusal = workshop.refused(*add, "--set", f"auth.pin={CANARY}", "--set", "count=3")
     assert "`auth.pin` is a secret" in refusal
@@ -222,24 +281,11 @@ def test_a_mistake_is_told_and_changes_nothing(
 def test_what_the_connector_needs_is_asked_for_and_secrets_are_not_echoed(
     workshop: Workshop,
 ) -> None:
-    ours, theirs = pty.openpty()
-    variables = environment(**{k: v for k, v in workshop.variables.items() if v is not None})
-    with subprocess.Popen(
-        remit("source", "add", "shop", "--connector", "zendesk"),
-        env=variables, cwd=workshop.folder, start_new_session=True,
-        stdin=theirs, stdout=theirs, stderr=theirs,
-    ) as process:  # fmt: skip
-        os.close(theirs)
-        screen = _Screen(ours)
-        try:
-            screen.answer("base_url", "https://acme.example")
-            screen.answer("email", "a@b.example")
-            screen.answer_unseen("api_token", CANARY)
-            screen.wait_for("is in force")
-            assert process.wait(PATIENCE) == 0
-        finally:
-            process.kill()
-            os.close(ours)
+    with _at_a_terminal(workshop, "source", "add", "shop", "--connector", "zendesk") as screen:
+        screen.answer("base_url", "https://acme.example")
+        screen.answer("email", "a@b.example")
+        screen.answer_unseen("api_token", CANARY)
+        screen.wait_for("is in force")
     assert CANARY not in screen.shown
     shown = yaml.safe_load(workshop.done("source", "show", "shop"))["sources"]["shop"]
     assert shown["settings"] == {
@@ -248,6 +294,43 @@ def test_what_the_connector_needs_is_asked_for_and_secrets_are_not_echoed(
         "api_token": "sealed:shop.api_token",
     }
     assert "used by shop" in workshop.done("secret", "list")
+
+
+_ASKING = """
+import json
+kind = {"type": "string", "enum": ["a\\x1b]0;owned", "b"], "default": "b\\x1b[2J"}
+schema = {"properties": {"kind": kind}, "required": ["kind"]}
+print(json.dumps({"type": "SPEC", "spec": {"connectionSpecification": schema}}))
+"""
+
+
+def test_a_question_of_a_connector_does_not_steer_the_terminal(workshop: Workshop) -> None:
+    program = workshop.write(_ASKING, "connector.py")
+    command = ("--command", sys.executable, "--command", program)
+    with _at_a_terminal(workshop, "source", "add", "own", *command) as screen:
+        screen.answer(r"[b\x1b[2J]", "b")
+        screen.wait_for("is in force")
+    assert r"(a\x1b]0;owned, b)" in screen.shown
+    assert "\x1b]0" not in screen.shown
+    assert "\x1b[2J" not in screen.shown
+
+
+@contextmanager
+def _at_a_terminal(workshop: Workshop, *typed: str) -> Iterator[_Screen]:
+    """A command at work there; at the end it has succeeded."""
+    ours, theirs = pty.openpty()
+    variables = environment(**{k: v for k, v in workshop.variables.items() if v is not None})
+    with subprocess.Popen(
+        remit(*typed), env=variables, cwd=workshop.folder, start_new_session=True,
+        stdin=theirs, stdout=theirs, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        try:
+            yield _Screen(ours)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+            os.close(ours)
 
 
 class _Screen:

@@ -79,6 +79,12 @@ def test_deleted_then_purged(held: Workshop, desk: Desk) -> None:
 def test_erased(held: Workshop) -> None:
     who = ("erase", "p00007@c1.io", "--actor", "dora", "--reason", "request 17")
     assert "no terminal to ask at" in held.refused(*who)
+    shown = held.done(*who, "--dry-run").splitlines()
+    assert shown[0] == "rows taken for the person's: 1"
+    assert shown[1].startswith("  contact ")
+    assert shown[1].endswith(": desk, people, p00007")
+    assert "  rows comment: 1" in shown
+    assert held.done(*who, "--dry-run").splitlines() == shown  # for nothing has changed
     done = held.remit(*who, "--yes")
     assert done.code == 0, done.said
     assert done.shown.startswith("receipt ")
@@ -86,6 +92,10 @@ def test_erased(held: Workshop) -> None:
     assert "  rows comment: 1" in done.shown.splitlines()
     assert "erase the person there as well" in done.problems
     assert "p00007" not in done.said
+    assert held.done(*who, "--dry-run").splitlines() == [
+        "rows taken for the person's: 0",
+        "what is removed or changed: nothing",
+    ]
     assert "e-mail address" in held.refused(
         "erase", "Ann", "--actor", "dora", "--reason", "r", "--yes"
     )

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion import LiveSources, Progress, Source, SourceConfig, SyncReport, sync_source
+from ingestion.airbyte.origin import Origin
 from ingestion.simulator import Company, Simulator
 from semantic_layer import Model
 from tests.conftest import connected, fresh_database
@@ -52,7 +53,8 @@ class Index:
     simulator: Simulator
 
     def source(self, vendor: str, **changed: Any) -> Source:
-        config = SourceConfig(vendor, vendor, settings(self.simulator, vendor, **changed))
+        given = settings(self.simulator, vendor, **changed)
+        config = SourceConfig(vendor, vendor, given, origin=Origin(connector=vendor))
         return Source(config, self.model.specs)
 
     def sync(
@@ -80,7 +82,11 @@ class Index:
     def live(self, **options: Any) -> LiveSources:
         sources = [self.source(vendor) for vendor in self.simulator.urls]
         return LiveSources(
-            self.database, self.tables, self.model, sources, **{"tenant": TENANT, **options}
+            self.database,
+            self.tables,
+            self.model,
+            lambda: sources,
+            **{"tenant": TENANT, **options},
         )
 
     def rows(self, entity: str, *, source: str | None = None, deleted: bool = False) -> list[Row]:

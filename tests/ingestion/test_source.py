@@ -18,6 +18,7 @@ from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.in_process import State, read_stream
 from ingestion.airbyte.manifest import load_manifest
 from ingestion.airbyte.oauth import OAuthWithTimeout
+from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.redaction import Redactor
 from ingestion.simulator import Simulator
 from semantic_layer import Model
@@ -25,7 +26,9 @@ from tests.ingestion.index_under_test import VENDORS, settings
 
 
 def _source(model: Model, simulator: Simulator, vendor: str, **changed: Any) -> Source:
-    return Source(SourceConfig(vendor, vendor, settings(simulator, vendor, **changed)), model.specs)
+    given = settings(simulator, vendor, **changed)
+    config = SourceConfig(vendor, vendor, given, origin=Origin(connector=vendor))
+    return Source(config, model.specs)
 
 
 def _read(source: Source, stream: str, state: Any = None) -> tuple[list[dict[str, Any]], Any]:
@@ -104,6 +107,8 @@ def test_every_request_has_a_timeout(vendor: str) -> None:
     for requester in requesters:
         assert requester["connect_timeout_in_seconds"] == 10
         assert requester["read_timeout_in_seconds"] == 60
+    waits = [found for found in components if found.get("type") == "WaitTimeFromHeader"]
+    assert {wait["max_waiting_time_in_seconds"] for wait in waits} == {600}
     # The CDK's own asks for tokens without any.
     assert not [found for found in components if found.get("type") == "OAuthAuthenticator"]
 

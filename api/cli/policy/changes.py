@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from api.cli.policy.seat import Seat, open_desk
-from api.cli.screen import consents, counting, remark, require_consent, tell
+from api.cli.screen import agreed, counting, remark, require_consent, tell
 from api.policy_desk import Change
 from api.settings import Settings
 
@@ -42,7 +42,7 @@ def run_publish(
     require_consent(yes)
     with open_desk(settings, user) as seat:
         tell([*_preview(seat, number).lines(), ""])
-        if not yes and not consents(f"Put version {number} in force for {settings.tenant}?"):
+        if not agreed(f"Put version {number} in force for {settings.tenant}?", yes=yes):
             remark("Nothing was published.")
             return False
         seat.desk.publish(seat.editor, number, reason)
@@ -58,7 +58,7 @@ def run_rollback(settings: Settings, user: str | None, reason: str, *, yes: bool
         before = None if number is None else seat.desk.version(seat.editor, number).parent
         question = f"Take version {number} back, and put version {before} in force?"
         # Without one before there is nothing to agree to; the desk says so.
-        if not yes and before is not None and not consents(question):
+        if before is not None and not agreed(question, yes=yes):
             remark("Nothing was taken back.")
             return False
         before = seat.desk.rollback(seat.editor, reason)

@@ -15,6 +15,7 @@ from api.services import open_model, sources_of
 from api.settings import Settings
 from index.errors import ConfigurationError, InvalidRequest
 from ingestion.schedule.schedules import set_schedule
+from ingestion.workspace.account import require_same_account
 from ingestion.workspace.connector_spec import connector_spec
 from ingestion.workspace.definitions import define, held_sources, lock_definitions
 from ingestion.workspace.format import SourceEntry
@@ -26,7 +27,12 @@ from ingestion.workspace.workspace_file import read_entry
 
 
 def run_add(
-    settings: Settings, name: str, described: Mapping[str, Any], given: Sequence[str]
+    settings: Settings,
+    name: str,
+    described: Mapping[str, Any],
+    given: Sequence[str],
+    *,
+    same_account: bool = False,
 ) -> None:
     """Put a new source in force, as described; asks for settings that are not given.
 
@@ -46,14 +52,14 @@ def run_add(
     model = open_model(settings)
     with open_migrated(settings) as database:
         with database.writing() as connection:
-            _require_new(settings, connection, name, entry)
+            _require_new(settings, connection, name, entry, same_account=same_account)
             secrets = {*sealed_secrets(connection, settings.tenant), *questions.sealed}
         problems = problems_of({name: entry}, model.specs, home=settings.home, secrets=secrets)
         if problems:
             raise ConfigurationError("\n".join(problems))
         with database.writing() as connection:
             lock_definitions(connection, settings.tenant)
-            _require_new(settings, connection, name, entry)
+            _require_new(settings, connection, name, entry, same_account=same_account)
             for secret, text in questions.sealed.items():
                 set_secret(connection, require_seal(settings), settings.tenant, secret, text)
             define(connection, settings.tenant, name, entry)
@@ -63,18 +69,29 @@ def run_add(
     remark(f"Next: `remit source check {name}`. For a remit.yaml: `remit source show {name}`.")
 
 
-def _require_new(settings: Settings, connection: Connection, name: str, entry: SourceEntry) -> None:
+def _require_new(
+    settings: Settings,
+    connection: Connection,
+    name: str,
+    entry: SourceEntry,
+    *,
+    same_account: bool,
+) -> None:
     if name in sources_of(settings, connection).entries:
         raise InvalidRequest(
             f"There is a source {name!r} already. Choose another name, or change that one in your"
             " remit.yaml and run `remit apply`."
         )
     held = held_sources(connection, settings.tenant).get(name)
-    if held is not None and held.connector != entry.origin.name:
+    if held is None:
+        return
+    if held.connector != entry.origin.name:
         raise InvalidRequest(
             f"There are still data of a {held.connector} that was called {name!r}. Choose another"
             f" name, or remove them: `remit source remove {name} --with-data`."
         )
+    if not same_account:
+        require_same_account(connection, settings.tenant, held, entry)
 
 
 def _parsed(given: Sequence[str], schema: Schema | None) -> dict[str, Any]:

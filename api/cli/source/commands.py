@@ -47,6 +47,10 @@ def add(
     ] = None,
     every: Annotated[str | None, typer.Option(help="Read it so often: 15m, 2h, 1d.")] = None,
     cron: Annotated[str | None, typer.Option(help='Read it then, in UTC: "0 3 * * *".')] = None,
+    same_account: Annotated[
+        bool,
+        typer.Option("--same-account", help="The records that are held of the name are of this."),
+    ] = False,
     tenant: Tenant = None,
 ) -> None:
     """Add a source; asks for the settings that it needs and that are not given."""
@@ -66,7 +70,8 @@ def add(
     given = {name: value for name, value in described.items() if value}
     if times:
         given["schedule"] = times
-    run_add(load_settings(tenant=tenant), name, given, setting or ())
+    settings = load_settings(tenant=tenant)
+    run_add(settings, name, given, setting or (), same_account=same_account)
 
 
 @sources.command()
@@ -99,7 +104,10 @@ def list_(tenant: Tenant = None) -> None:
 
 @sources.command()
 def show(name: Name, tenant: Tenant = None) -> None:
-    """Print a source as remit.yaml would have it, and how its streams do."""
+    """Print a source as remit.yaml would have it, and how its streams do.
+
+    A connector that is a program is started, to be asked which of its settings are secret.
+    """
     from api.cli.source.listing import run_show
 
     run_show(load_settings(tenant=tenant), name)

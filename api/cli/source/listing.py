@@ -20,7 +20,7 @@ from ingestion.schedule.schedules import Every, Schedule, schedules
 from ingestion.workspace.connector_spec import connector_spec
 from ingestion.workspace.definitions import HeldSource, held_sources
 from ingestion.workspace.format import SourceEntry
-from ingestion.workspace.specification import masked
+from ingestion.workspace.specification import masked, masked_command
 
 _HEADINGS = ("source", "connector", "streams", "synced", "due", "remarks")
 
@@ -86,6 +86,8 @@ def run_show(settings: Settings, name: str) -> None:
 
 def _described(entry: SourceEntry, settings: Settings) -> dict[str, Any]:
     described = entry.definition()
+    if entry.command is not None:
+        described["command"] = masked_command(entry.command)
     schema = connector_spec(entry.origin, settings.home)
     return {**described, "settings": masked(schema, entry.settings)}
 

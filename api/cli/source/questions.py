@@ -57,8 +57,11 @@ class Questions:
             self.sealed[name] = typed
             return f"{SEALED}{name}"
         if choices := schema.get("enum"):
-            label += f" [{', '.join(map(str, choices))}]"
-        answer = typer.prompt(label, default=schema.get("default"), err=True)
+            label += printable(f" ({', '.join(map(str, choices))})")
+        default = schema.get("default")
+        if default is not None:
+            label += printable(f" [{default}]")
+        answer = typer.prompt(label, default=default, show_default=False, err=True)
         return typed_as(schema, str(answer))
 
 

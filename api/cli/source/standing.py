@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 from sqlalchemy import Connection
 
-from api.cli.migrated import migrated_connection
-from api.cli.screen import consents, errors, log_to_stderr, tell
+from api.cli.migrated import migrated_connection, open_migrated
+from api.cli.screen import agreed, errors, log_to_stderr, tell
 from api.services import open_model, sources_of
 from api.settings import PREFIX, Settings
+from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import InvalidRequest
 from index.writer import register_source
+from ingestion.sync.runs import only_one
 from ingestion.workspace.definitions import held_sources, lock_definitions, pause, retire
-from ingestion.workspace.removal import forget_source, records_of
+from ingestion.workspace.removal import forget_source, records_of, streams_of
+from semantic_layer import Model
 
 
 def run_pause(settings: Settings, name: str, *, paused: bool) -> None:
@@ -37,35 +38,56 @@ def run_pause(settings: Settings, name: str, *, paused: bool) -> None:
 def run_remove(settings: Settings, name: str, *, with_data: bool, yes: bool) -> bool:
     """Take a source out of force, and with its data forget it; returns whether that was done.
 
-    Raises InvalidRequest for one that a file keeps in force, and where nobody can be asked.
+    Raises InvalidRequest for one that a file keeps in force, and where nobody can be asked; with
+    its data, SyncInProgress while it is being synced.
     """
     log_to_stderr()
     model = open_model(settings)
-    with migrated_connection(settings) as connection:
-        lock_definitions(connection, settings.tenant)
-        _require_known(settings, connection, name)
-        held = held_sources(connection, settings.tenant).get(name)
-        found = sources_of(settings, connection)
-        in_file = name in found.hidden or (
-            name in found.entries and (held is None or held.entry is None)
-        )
-        if in_file:
-            raise InvalidRequest(
-                f"The source {name!r} is in {settings.sources} ({PREFIX}SOURCES). Take it out of"
-                " that file first, or it would be in force again at once."
-            )
-        count = records_of(connection, settings.tenant, name)
+    with open_migrated(settings) as database:
+        with database.writing() as connection:
+            _lock_removable(settings, connection, name)
+            count = records_of(connection, settings.tenant, name)
+            if not with_data:
+                retire(connection, settings.tenant, name)
         if not with_data:
-            retire(connection, settings.tenant, name)
             kept = f"; its {count:,} records stay" if count else ""
             tell([f"The source {name} is no longer in force{kept}."])
             return True
-        if not _agreed(name, count, yes=yes):
+        question = f"Remove {name} with its {count:,} records and all that was made of them?"
+        if not agreed(question, yes=yes):
             return False
         with errors.status(f"Removing {name}"):
-            forget_source(connection, EntityTables(model.specs), model, settings.tenant, name)
+            count = _forget(settings, database, model, name)
     tell([f"The source {name} is removed, with {count:,} records and all that was made of them."])
     return True
+
+
+def _forget(settings: Settings, database: Database, model: Model, name: str) -> int:
+    """Remove it with its data while no sync of it runs; returns how many records it had."""
+    tenant = settings.tenant
+    with database.writing() as connection:
+        entry = sources_of(settings, connection).entries.get(name)
+        chosen = entry.streams if entry is not None else None
+        streams = sorted({*streams_of(connection, tenant, name), *(chosen or ())})
+    with only_one(database, tenant, name, streams), database.writing() as connection:
+        _lock_removable(settings, connection, name)
+        return forget_source(connection, EntityTables(model.specs), model, tenant, name)
+
+
+def _lock_removable(settings: Settings, connection: Connection, name: str) -> None:
+    """Let nobody else define sources, and make sure that this one is there and in no file."""
+    lock_definitions(connection, settings.tenant)
+    _require_known(settings, connection, name)
+    held = held_sources(connection, settings.tenant).get(name)
+    found = sources_of(settings, connection)
+    in_file = name in found.hidden or (
+        name in found.entries and (held is None or held.entry is None)
+    )
+    if in_file:
+        raise InvalidRequest(
+            f"The source {name!r} is in {settings.sources} ({PREFIX}SOURCES). Take it out of"
+            " that file first, or it would be in force again at once."
+        )
 
 
 def _require_known(settings: Settings, connection: Connection, name: str) -> None:
@@ -75,14 +97,3 @@ def _require_known(settings: Settings, connection: Connection, name: str) -> Non
     }
     if name not in known:
         raise InvalidRequest(f"There is no source {name!r}; there are {', '.join(sorted(known))}.")
-
-
-def _agreed(name: str, count: int, *, yes: bool) -> bool:
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise InvalidRequest(
-            f"This removes {count:,} records and all that was made of them, and there is no"
-            " terminal to ask at whether to go on. Add --yes if it is meant."
-        )
-    return consents(f"Remove {name} with its {count:,} records and all that was made of them?")

@@ -38,8 +38,8 @@ def status(word: str) -> None:
     say(type="TRACE", trace={"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": told})
 
 
-def state(number: int) -> None:
-    inner = {"stream_descriptor": {"name": STREAM}, "stream_state": {"id": number}}
+def state(reached: Any) -> None:
+    inner = {"stream_descriptor": {"name": STREAM}, "stream_state": {"id": reached}}
     say(type="STATE", state={"type": "STREAM", "stream": inner, "sourceStats": {"recordCount": 0}})
 
 
@@ -145,6 +145,59 @@ def refused(config: Any, files: Any) -> None:
     status("COMPLETE")
 
 
+def odd_error(config: Any, files: Any) -> None:
+    records()
+    say(type="TRACE", trace={"type": "ERROR", "error": {"message": {"row": "ann@example.com"}}})
+
+
+def odd_descriptors(config: Any, files: Any) -> None:
+    told = {"stream_descriptor": STREAM, "status": "STARTED"}
+    say(type="TRACE", trace={"type": "STREAM_STATUS", "emitted_at": 0, "stream_status": told})
+    records()
+    say(type="STATE", state={"type": "STREAM", "stream": STREAM})
+    say(type="STATE", state={"type": "STREAM", "stream": {"stream_descriptor": [STREAM]}})
+
+
+def deep(config: Any, files: Any) -> None:
+    record(0)
+    print('{"type": "RECORD", "record": ' + "[" * 100_000)
+
+
+def chatters(config: Any, files: Any) -> None:
+    record(0)
+    while True:
+        log("INFO", "still busy")
+        time.sleep(0.05)
+
+
+def drips(config: Any, files: Any) -> None:
+    record(0)
+    while True:
+        print("x", end="", flush=True)
+        time.sleep(0.05)
+
+
+def quotes(config: Any, files: Any) -> None:
+    for text in json.loads(Path(config["texts_file"]).read_text()):
+        log("WARN", text)
+    records()
+
+
+def remembers_nul(config: Any, files: Any) -> None:
+    records()
+    state("a\0")
+
+
+def remembers_half_a_pair(config: Any, files: Any) -> None:
+    records()
+    state("\ud800")
+
+
+def remembers_a_large_number(config: Any, files: Any) -> None:
+    state(10**26)
+    say(type="RECORD", record={"stream": STREAM, "data": {"id": 3, "got": files.get("state")}})
+
+
 def remembers_all(config: Any, files: Any) -> None:
     shared = {"shared_state": {"lsn": 7}, "stream_states": []}
     records()
@@ -202,6 +255,7 @@ def main() -> None:
                 "supported_sync_modes": ["full_refresh", "incremental"],
                 "source_defined_cursor": True,
                 "source_defined_primary_key": [["id"]],
+                **config.get("stream", {}),
             }
             say(type="CATALOG", catalog={"streams": [stream]})
         case "read":

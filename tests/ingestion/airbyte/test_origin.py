@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig
+from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte.installed import Installed, install, installed_command
 from ingestion.airbyte.launch import Launch, prepare_launch
-from ingestion.airbyte.manifest import CONNECTORS
+from ingestion.airbyte.manifest import CONNECTORS, load_manifest
 from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.state import State
 from ingestion.simulator import Simulator
@@ -42,6 +42,9 @@ BAD = [
     ({}, "exactly one of connector, manifest, command, package, image; it has none"),
     ({"connector": "zendesk", "image": "i"}, "it has connector and image"),
     ({"connector": "zendesk", "version": "1"}, "`version` goes with a `package`"),
+    # An engine would take it for an option of its own.
+    ({"image": "--privileged"}, "'--privileged' is no name of an image"),
+    ({"image": "airbyte/x -v /:/y"}, "is no name of an image"),
 ]
 
 
@@ -179,6 +182,11 @@ MANIFESTS = [
         "{type: DeclarativeSource, streams: [{retriever: {class_name: shop.components.Mine}}]}",
         r"Python code of its own \(shop.components.Mine\).*`package`, `command` or `image`",
     ),
+    ("{type: DeclarativeSource, spec: [1]}", "its spec is not as the CDK wants it"),
+    (
+        "{type: DeclarativeSource, spec: {connection_specification: none}}",
+        "its spec is not as the CDK wants it",
+    ),
 ]
 
 
@@ -189,6 +197,83 @@ def test_a_manifest_that_cannot_be_used_says_why(
     origin = Origin(manifest=_manifest(tmp_path, text))
     with pytest.raises(ConfigurationError, match=why):
         Source(SourceConfig("shop", "shop", {}, origin=origin), model.specs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{type: DeclarativeSource, spec: null, streams: null}",
+        "{type: DeclarativeSource, streams: [{extractor: {type: DpathExtractor}}]}",
+    ],
+)
+def test_what_a_manifest_leaves_out_shows_when_it_is_tried(
+    model: Model, tmp_path: Path, text: str
+) -> None:
+    origin = Origin(manifest=_manifest(tmp_path, text))
+    problem = Source(SourceConfig("shop", "shop", {}, origin=origin), model.specs).check().problem
+    assert problem is not None
+    assert problem.startswith("its manifest cannot be run (")
+
+
+def test_a_shipped_connector_is_named_not_addressed(tmp_path: Path) -> None:
+    _manifest(tmp_path, "{type: DeclarativeSource, streams: []}")
+    way = os.path.relpath(tmp_path, CONNECTORS)
+    with pytest.raises(ConfigurationError, match="There is no connector"):
+        load_manifest(way)
+
+
+def test_a_stream_made_while_it_runs_brings_no_code(model: Model, tmp_path: Path) -> None:
+    code = "{'type': 'CustomRecordExtractor', 'class_name': 'typer.launch', 'url': 'x'}"
+    stream = {
+        "type": "DeclarativeStream",
+        "name": "a",
+        "schema_loader": {"type": "InlineSchemaLoader", "schema": {}},
+        "retriever": {
+            "type": "SimpleRetriever",
+            "requester": {"type": "HttpRequester", "url_base": "http://127.0.0.1:9", "path": "/"},
+            "record_selector": {
+                "type": "RecordSelector",
+                "extractor": {"type": "DpathExtractor", "field_path": ["a"]},
+            },
+        },
+    }
+
+    def problem(value: str) -> str | None:
+        mapped = {
+            "type": "ComponentMappingDefinition",
+            "field_path": ["retriever", "record_selector", "extractor"],
+            "value": value,
+        }
+        resolver = {
+            "type": "ConfigComponentsResolver",
+            "stream_config": {"type": "StreamConfig", "configs_pointer": ["items"]},
+            "components_mapping": [mapped],
+        }
+        manifest = {
+            "version": "6.0.0",
+            "type": "DeclarativeSource",
+            "check": {"type": "CheckStream", "stream_names": ["a"]},
+            "dynamic_streams": [
+                {
+                    "type": "DynamicDeclarativeStream",
+                    "name": "made",
+                    "stream_template": stream,
+                    "components_resolver": resolver,
+                }
+            ],
+        }
+        origin = Origin(manifest=_manifest(tmp_path, json.dumps(manifest)))
+        config = SourceConfig("shop", "shop", {"items": [{"id": 1}]}, origin=origin)
+        try:
+            Source(config, model.specs).discover()
+        except SourceError as error:
+            return error.reason
+        return None
+
+    assert problem("{'type': 'DpathExtractor', 'field_path': ['b']}") is None
+    told = problem(code)
+    assert told is not None
+    assert "Python code of its own (typer.launch)" in told
 
 
 def test_code_beside_a_manifest_is_not_run(model: Model, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 import sys
 import time
@@ -29,7 +31,7 @@ COMMAND = (sys.executable, "-I", str(HOSTILE))
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits of production, so short that a test can wait for them."""
-    limits = Limits(specification=30, check=30, discover=30, idle=3, message=1 << 20)
+    limits = Limits(specification=30, check=30, discover=30, idle=3, progress=5, message=1 << 20)
     monkeypatch.setattr("ingestion.airbyte.process_connector.Limits", lambda: limits)
     monkeypatch.setattr("ingestion.airbyte.process._GRACE", 0.3)
 
@@ -90,6 +92,16 @@ ENDS = [
     # Half a record is a record that is missing.
     ("damaged", [0], "it sent a message that is not valid JSON"),
     ("misshapen", [0], "it sent a record or STATE that is not as agreed"),
+    ("deep", [0], "it sent a message that is not valid JSON"),
+    # What is said of an error or a stream in another shape than agreed.
+    ("odd_error", [0, 1, 2], "the connector failed"),
+    ("odd_descriptors", [0, 1, 2], None),
+    # Postgres has no place for it, and what it covers would be read twice at worst.
+    ("remembers_nul", [0, 1, 2], "it sent a STATE that cannot be stored"),
+    ("remembers_half_a_pair", [0, 1, 2], "it sent a STATE that cannot be stored"),
+    # Words alone are no sign that it gets on, and half a line is not even words.
+    ("chatters", [0], "it sent no record, STATE or status for 5 s"),
+    ("drips", [0], "it sent nothing for 3 s"),
 ]
 
 
@@ -106,6 +118,33 @@ def test_a_read_ends_with_what_came_and_why(
 def test_noise_is_told_without_secrets(model: Model) -> None:
     _, _, warnings, _ = _read(_source(model, "garbage"))
     assert "it printed: signed in with ***" in warnings
+
+
+def _told(model: Model, texts: list[str], folder: Path, **settings: Any) -> list[str]:
+    """What is told of texts in its log; they are in a file, for what is in settings is hidden."""
+    file = folder / "texts.json"
+    file.write_text(json.dumps(texts))
+    return _read(_source(model, "quotes", texts_file=str(file), **settings))[2]
+
+
+def test_no_part_of_a_secret_is_told(model: Model, tmp_path: Path) -> None:
+    password = "Str0ngPassw0rd?xyz"
+    pair = base64.b64encode(f"me@acme.example:{password}".encode()).decode()
+    texts = [
+        # What follows a question mark is taken for the query of an address.
+        f"login with {password} failed",
+        # On the edge of what is shown.
+        "x" * 290 + password,
+        f"sent Authorization: Basic {pair}",
+    ]
+    told = _told(model, texts, tmp_path, password=password)
+    assert told[:2] == ["login with *** failed", "x" * 290 + "***"]
+    assert told[2].startswith("sent Authorization: Basic ")
+    assert pair[-20:-4] not in told[2]
+
+
+def test_what_cannot_be_stored_is_not_told(model: Model, tmp_path: Path) -> None:
+    assert _told(model, ["a\0b\ud800c"], tmp_path) == ["abc"]
 
 
 def test_a_refusal_that_was_passed_over_leaves_no_state(model: Model) -> None:
@@ -137,6 +176,8 @@ def test_state_is_kept_whole_and_given_back(model: Model) -> None:
         {"type": "GLOBAL", "global": {"shared_state": {"lsn": 7}, "stream_states": []}}
     ]
     assert given_back("remembers_as_of_old") == {STREAM: {"id": 2}}
+    (large,) = given_back("remembers_a_large_number")
+    assert large["stream"]["stream_state"] == {"id": 10**26}
 
 
 def test_numbers_keep_their_digits(model: Model) -> None:
@@ -216,6 +257,22 @@ def test_a_killed_reader_leaves_its_folder_to_the_next(model: Model, tmp_path: P
     assert not left.exists()
 
 
+def test_a_folder_that_leads_elsewhere_is_left_alone(model: Model, tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "lock").touch()
+    linked, disguised = tmp_path / "remit-connector-a", tmp_path / "remit-connector-b"
+    linked.symlink_to(ours)
+    disguised.mkdir()
+    (disguised / "lock").symlink_to(ours / "lock")
+    assert _read(_source(model, "good"))[0] == [0, 1, 2]
+    assert (ours / "lock").exists()
+    assert (disguised / "lock").is_symlink()
+    linked.unlink()
+    (disguised / "lock").unlink()
+    disguised.rmdir()
+
+
 def test_check_says_what_is_wrong(model: Model) -> None:
     assert _source(model, "good").check() == CheckResult(streams=(StreamCheck(STREAM),))
     refused = "the source refuses it (Skipping the stream: the token lacks the permission crm.read"
@@ -229,6 +286,22 @@ def test_check_says_what_is_wrong(model: Model) -> None:
     assert missing.problem == (
         "the program no-such-program cannot be started (No such file or directory)"
     )
+
+
+CATALOGS: list[dict[str, Any]] = [
+    {"source_defined_primary_key": 5},
+    {"source_defined_primary_key": [[{"id": 1}]]},
+    {"default_cursor_field": {"updated": 1}},
+    {"supported_sync_modes": 1},
+    {"json_schema": "object"},
+    {"namespace": ["a"]},
+]
+
+
+@pytest.mark.parametrize("stream", CATALOGS)
+def test_a_stream_of_another_shape_is_told(model: Model, stream: dict[str, Any]) -> None:
+    problem = _source(model, "good", stream=stream).check().problem
+    assert problem == f"its catalog does not describe the stream {STREAM!r} as agreed"
 
 
 def test_a_verb_that_takes_too_long_is_given_up(

@@ -29,6 +29,16 @@ def test_being_told_to_wait_costs_nothing(synced: Index, vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+def test_being_told_to_wait_too_long_ends_the_read(index: Index, vendor: str) -> None:
+    index.simulator.fault(vendor, "rate_limited", retry_after=3600)
+    report = index.sync(vendor)
+    for stream in report.streams:
+        assert stream.error == (
+            "it asks for a longer wait than the connector allows; try again later"
+        )
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_an_expired_token_is_told_and_nothing_is_lost(synced: Index, vendor: str) -> None:
     before = synced.contents()
     synced.simulator.fault(vendor, "unauthorized")

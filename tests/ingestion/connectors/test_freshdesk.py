@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from ingestion.simulator import Company, Simulator
 from ingestion.simulator.freshdesk.api import FreshdeskApi
+from ingestion.simulator.freshdesk.contents import Contents
 from ingestion.simulator.freshdesk.helpdesk import Helpdesk
 from tests.ingestion.index_under_test import Index
 
@@ -131,11 +135,67 @@ def test_what_is_thrown_away(synced: Index) -> None:
 def test_more_tickets_than_freshdesk_has_pages_for(
     index: Index, company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestion.simulator.freshdesk.contents._TICKETS", 90)
-    with Simulator(company, page_limit=1, vendors=["freshdesk"]) as simulator:
+    monkeypatch.setattr(FreshdeskApi, "last_page", 3)
+    with Simulator(company, page_limit=10, vendors=["freshdesk"]) as simulator:
         small = replace(index, simulator=simulator)
         expected = set(_records(small, "ticket"))
-        assert len(expected) > FreshdeskApi.last_page
+        assert len(expected) > 3 * 10
         items = small.source("freshdesk").read("tickets", None, warn=lambda *_: None)
         read = {str(item["id"]) for item in items if isinstance(item, dict)}
         assert expected <= read
+
+
+@pytest.mark.parametrize("stream", ["tickets", "conversations"])
+def test_tickets_that_change_while_they_are_read_hide_nothing(
+    index: Index, company: Company, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """Somebody is at work on what was just shown."""
+    listed = FreshdeskApi._tickets
+    changed: list[int] = []
+
+    async def listed_then_changed(api: FreshdeskApi, request: Request) -> Response:
+        response = await listed(api, request)
+        for ticket in json.loads(bytes(response.body))[:3]:
+            if "filter" not in request.query_params and ticket["id"] not in changed:
+                changed.append(ticket["id"])
+                at = company.as_of.timestamp() * 1000 + 60_000 * len(changed)
+                api.change("ticket", str(ticket["id"]), {"priority": 4}, int(at))
+        return response
+
+    monkeypatch.setattr(FreshdeskApi, "_tickets", listed_then_changed)
+    with Simulator(company, page_limit=10, vendors=["freshdesk"]) as simulator:
+        small = replace(index, simulator=simulator)
+        tickets = _records(small, "ticket")
+        expected = {
+            key
+            for key, record in _records(small, stream.removesuffix("s")).items()
+            if stream == "tickets" or str(record["ticket_id"]) in tickets
+        }
+        warnings: list[str] = []
+        items = small.source("freshdesk").read(
+            stream, None, warn=lambda text, _: warnings.append(text)
+        )
+        read = {str(item["id"]) for item in items if isinstance(item, dict)}
+    assert len(changed) > 10
+    assert expected <= read
+    assert warnings == []
+
+
+def test_many_tickets_of_one_second_are_read_to_the_last(
+    index: Index, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a change of many at once."""
+    sameness = {"updated_at": "2026-01-02T03:04:05Z"}
+    filled = Contents.__init__
+
+    def filled_at_once(contents: Contents, company: Company) -> None:
+        filled(contents, company)
+        tickets = contents.records["ticket"]
+        tickets[15:40] = [ticket | sameness for ticket in tickets[15:40]]
+
+    monkeypatch.setattr(Contents, "__init__", filled_at_once)
+    with Simulator(company, page_limit=10, vendors=["freshdesk"]) as simulator:
+        small = replace(index, simulator=simulator)
+        items = small.source("freshdesk").read("tickets", None, warn=lambda *_: None)
+        read = {str(item["id"]) for item in items if isinstance(item, dict)}
+        assert set(_records(small, "ticket")) <= read

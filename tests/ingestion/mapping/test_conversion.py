@@ -55,6 +55,10 @@ REFUSED: list[tuple[Callable[[Any], Any], Any]] = [
     (to_decimal, True),
     (to_boolean, "payload"),
     (to_boolean, 1),
+    (lambda amount: to_money(amount, "EUR", minor=False), "1e400"),  # more digits than we reckon in
+    (lambda amount: to_money(amount, "EUR", minor=False), "9" * 30),
+    (lambda amount: to_money(amount, "EUR", minor=False), "1e999999"),
+    (lambda amount: to_money(amount, "EUR", minor=True), 2**70),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from index.writer import Unstorable
 from ingestion.mapping.format import Key
 from ingestion.mapping.key import compile_key
 
@@ -28,6 +29,21 @@ KEYS: list[tuple[Key, dict[str, Any], str | None]] = [
 @pytest.mark.parametrize(("key", "record", "text"), KEYS)
 def test_key(key: Key, record: dict[str, Any], text: str | None) -> None:
     assert compile_key(key)(record) == text
+
+
+UNSTORABLE: list[tuple[Key, dict[str, Any]]] = [
+    # Beyond 64 bits, alone and with another.
+    ((("id",),), {"id": 2**70}),
+    (("shop", "id"), {"shop": "a", "id": 2**70}),
+    # Half a surrogate pair.
+    (("shop", "id"), {"shop": "a", "id": "\ud800"}),
+]
+
+
+@pytest.mark.parametrize(("key", "record"), UNSTORABLE)
+def test_key_that_is_no_json(key: Key, record: dict[str, Any]) -> None:
+    with pytest.raises(Unstorable):
+        compile_key(key)(record)
 
 
 DIFFERENT = [

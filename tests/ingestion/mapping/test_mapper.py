@@ -10,6 +10,7 @@ import pytest
 
 from index.writer import Stream, Unstorable, row_id
 from ingestion import Source, SourceConfig
+from ingestion.airbyte.origin import Origin
 from ingestion.mapping.mapper import Mapped, Unmappable
 from semantic_layer import Model
 
@@ -25,7 +26,8 @@ def _map(
     model: Model, connector: str, stream: str, record: dict[str, Any], **settings: str
 ) -> Mapped:
     given = {**SETTINGS[connector], **settings}
-    source = Source(SourceConfig("source", connector, given), model.specs)
+    origin = Origin(connector=connector)
+    source = Source(SourceConfig("source", connector, given, origin=origin), model.specs)
     return source.mapper(stream, "tenant").map(record, at=NOW)
 
 
@@ -134,14 +136,25 @@ def test_deletion_without_a_time_is_dated_now(model: Model) -> None:
     assert mapped.incoming.deleted_at == NOW
 
 
+def test_deletion_that_makes_no_row_is_one_all_the_same(model: Model) -> None:
+    mapped = _map(model, "stripe", "customers", {"id": "c", "deleted": True, "created": "soon"})
+    assert mapped.deleted
+    assert (mapped.incoming.entity, mapped.incoming.row) == (None, None)
+    assert mapped.incoming.deleted_at == NOW
+
+
 UNMAPPABLE = [
     ("zendesk", "tickets", {"subject": "no id"}, "it has no key"),
     ("zendesk", "tickets", {"id": 1, "due_at": "soon"}, "field due_at: it is not a time"),
     ("zendesk", "tickets", {"id": 1, "updated_at": "soon"}, "its time of change: it is not a time"),
     ("zendesk", "tickets", {"id": 1, "subject": {"a": 1}}, "field subject: it is an object"),
+    ("zendesk", "tickets", {"id": {"a": 1}}, "its key: it is an object"),
+    ("zendesk", "tickets", {"id": 1, "requester_id": {"a": 1}}, "requester_id: it is an object"),
     ("stripe", "invoices", {"id": "in_1", "total": 1}, "field total: it has no currency"),
+    ("salesforce", "opportunities", {"Id": "006", "Amount": "1e400", "CurrencyIsoCode": "EUR"},
+     "field amount: it does not fit into 64 bits"),
     ("stripe", "subscriptions", {"id": "s", "quantity": 1.5}, "quantity: it is not a whole number"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("connector", "stream", "record", "reason"), UNMAPPABLE)

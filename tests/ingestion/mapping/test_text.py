@@ -23,6 +23,8 @@ CASES = [
     ("<p>use List<String> here</p>", "use List<String> here"),
     # an element that is never closed hides nothing
     ("where does the <script> tag go? Please help.", "where does the  tag go? Please help."),
+    # nor does a marked section that no parser knows
+    ("<p>a <![foo[bar]]> b</p>", "a <![foo[bar]]> b"),
     # zero-width, bidirectional and tag characters carry messages that nobody sees
     ("pay\u200bpal", "paypal"),
     ("abc\u202egnp.exe\u202c", "abcgnp.exe"),

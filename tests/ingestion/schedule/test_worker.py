@@ -112,6 +112,15 @@ def test_a_stream_that_is_being_synced_is_waited_for(scheduled: Index) -> None:
         _wait_until(lambda: _ended(scheduled) == 1, "the sync")
 
 
+def test_what_was_paused_while_its_job_waited_is_left_alone(scheduled: Index) -> None:
+    with _working(scheduled):
+        with only_one(scheduled.database, TENANT, "zendesk", ["tickets"]):
+            _wait_until(lambda: _jobs(scheduled, attempts=1) == ["todo"], "an attempt")
+            scheduled.ask("UPDATE remit.source SET paused_at = now() RETURNING 1")
+        _wait_until(lambda: not _jobs(scheduled), "the end of the job")
+    assert scheduled.ask("SELECT FROM remit.sync_run") == []
+
+
 def test_what_cannot_be_synced_is_told_and_stops_nothing(
     scheduled: Index, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,3 +149,21 @@ def test_the_tables_for_jobs_are_needed(index: Index) -> None:
     worker = Worker(index.database, index.tables, index.model, index.source, tenant=TENANT)
     with pytest.raises(ConfigurationError, match="remit migrate"):
         asyncio.run(worker.run())
+
+
+def test_what_was_deleted_long_ago_goes_for_good(synced: Index) -> None:
+    with synced.database.writing() as connection:
+        migrate_queue(connection)
+    old, young = "now() - interval '31 days'", "now() - interval '29 days'"
+    keys = [str(row["remote_id"]) for row in synced.rows("ticket")[:2]]
+    for key, at in zip(keys, (old, young), strict=True):
+        for table, column in (("remit.record", "key"), ("entity.ticket", "remote_id")):
+            synced.ask(
+                f"UPDATE {table} SET deleted_at = {at} WHERE {column} = '{key}' RETURNING 1"  # noqa: S608
+            )
+    with _working(synced):
+        _wait_until(lambda: synced.row("ticket", keys[0]) is None, "the purge")
+    assert synced.row("ticket", keys[1]) is not None
+    left = synced.ask("SELECT key FROM remit.record WHERE stream = 'tickets'")
+    assert keys[0] not in {row["key"] for row in left}
+    assert keys[1] in {row["key"] for row in left}

@@ -10,6 +10,7 @@ import sys
 from index.database import Database
 from index.entity_tables import EntityTables
 from ingestion import Progress, Source, SourceConfig, sync_source
+from ingestion.airbyte.origin import Origin
 from semantic_layer import load_model
 
 TENANT = "northbeam"
@@ -27,11 +28,12 @@ def main(url: str, settings: dict[str, dict[str, object]], die_after: int | None
             os.kill(os.getpid(), signal.SIGKILL)
 
     for vendor, given in settings.items():
+        config = SourceConfig(vendor, vendor, given, origin=Origin(connector=vendor))
         sync_source(
             Database(url),
             EntityTables(model.specs),
             model,
-            Source(SourceConfig(vendor, vendor, given), model.specs),
+            Source(config, model.specs),
             tenant=TENANT,
             progress=count,
             batch=20,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from index.removal import purge
 from index.writer import write_batch
+from ingestion import Source, SourceConfig, StreamReport, sync_source
+from ingestion.airbyte.origin import Origin
 from ingestion.sync.reconcile import is_too_much
-from ingestion.sync.seen import Comparison
 from tests.ingestion.index_under_test import TENANT
-from tests.ingestion.sync.desk.desk import DeskIndex
+from tests.ingestion.sync.desk import desk as desk_module
+from tests.ingestion.sync.desk.desk import DeskIndex, filled_desk
 
 
 def test_what_a_full_refresh_no_longer_brings_is_deleted(desk_index: DeskIndex) -> None:
@@ -87,7 +91,7 @@ SHARES = [
 
 @pytest.mark.parametrize(("held", "missing", "too_much"), SHARES)
 def test_a_share_that_looks_like_trouble(held: int, missing: int, too_much: bool) -> None:
-    assert is_too_much(Comparison(held, missing)) == too_much
+    assert is_too_much(held, missing) == too_much
 
 
 def test_too_many_are_only_removed_when_allowed(desk_index: DeskIndex) -> None:
@@ -104,6 +108,18 @@ def test_too_many_are_only_removed_when_allowed(desk_index: DeskIndex) -> None:
     report = desk_index.read_one("people", reconcile=True, allow_deletes=True)
     assert (report.deleted, report.complete) == (30, True)
     assert len(desk_index.keys("contact")) == 30
+
+
+def test_what_a_read_brings_does_not_count_as_held(desk_index: DeskIndex) -> None:
+    """The credentials are those of another account by now, a much larger one."""
+    desk_index.read("people")
+    desk_index.desk.people = filled_desk(700).people
+    for number in range(60):
+        del desk_index.desk.people[f"p{number:05}"]
+    for written in (640, 0):  # nor does what came with a read that was not believed
+        report = desk_index.read_one("people")
+        assert (report.written, report.deleted) == (written, 0)
+        assert (report.suspicion or "").startswith("60 of 60 records held did not come")
 
 
 def test_silence_deletes_nothing(desk_index: DeskIndex) -> None:
@@ -155,6 +171,138 @@ def test_what_changed_while_it_was_listed_stays(desk_index: DeskIndex) -> None:
     assert report.deleted == 1
     assert {"p00001", "p00002"} <= desk_index.keys("contact")
     assert "p00003" not in desk_index.keys("contact")
+
+
+def test_what_left_the_window_of_a_read_while_it_ran_stays(desk_index: DeskIndex) -> None:
+    """An edit makes a ticket later than all that the read asks for."""
+    desk = desk_index.desk
+    desk_index.read("tickets")
+    del desk.tickets["t00003"]
+    edited = {**desk.tickets["t00055"], "updated_at": "2026-01-01T00:02:00Z"}
+    pages = 0
+
+    def edit(_: str) -> None:
+        nonlocal pages
+        pages += 1
+        if pages == 1:
+            del desk.tickets["t00055"]
+        else:
+            desk.tickets["t00055"] = edited
+
+    desk.on_request = edit
+    report = desk_index.read_one("tickets", reconcile=True)
+    assert (report.read, report.written, report.deleted) == (59, 1, 1)
+    assert "t00055" in desk_index.keys("ticket")
+    assert "t00003" not in desk_index.keys("ticket")
+
+
+def test_what_slid_onto_a_page_already_read_stays(desk_index: DeskIndex) -> None:
+    """A deletion on the first page moves what follows; the second begins one later."""
+    desk = desk_index.desk
+    desk_index.read("people")
+
+    def delete(_: str) -> None:
+        desk.people.pop("p00001", None)
+
+    desk.on_request = delete
+    report = desk_index.read_one("people")
+    assert (report.written, report.unchanged, report.deleted) == (0, report.read, 0)
+    assert "p00050" in desk_index.keys("contact")
+    # The first page still had it, so the next read is the first to miss it.
+    assert desk_index.read_one("people").deleted == 1
+    assert "p00001" not in desk_index.keys("contact")
+
+
+def test_only_a_read_that_lacks_something_is_repeated(desk_index: DeskIndex) -> None:
+    desk_index.read("people")
+    desk_index.desk.requests.clear()
+    desk_index.read("people")
+    assert len(desk_index.desk.requests) == 2  # pages
+
+
+def test_a_second_look_that_breaks_off_deletes_nothing(desk_index: DeskIndex) -> None:
+    desk = desk_index.desk
+    desk_index.read("people")
+    del desk.people["p00007"]
+
+    def fail_from_now_on(_: str) -> None:
+        if len(desk.requests) == 2:
+            desk.fails_after["people"] = 1
+
+    desk.requests.clear()
+    desk.on_request = fail_from_now_on
+    report = desk_index.read_one("people")
+    assert (report.deleted, report.complete) == (0, False)
+    assert report.error is not None
+
+
+def test_what_no_mapping_claims_is_deleted_only_when_asked(
+    desk_index: DeskIndex, tmp_path: Path
+) -> None:
+    """Nobody has said that such a list is one of all that there is."""
+    text = (Path(desk_module.__file__).parent / "mapping.yaml").read_text()
+    people, tickets = text.index("  people:"), text.index("  tickets:")
+    desk_index.mapping = tmp_path / "mapping.yaml"
+    desk_index.mapping.write_text(
+        "streams:\n"
+        + text[people:tickets].replace(
+            "        references:\n          account_id: {path: company, stream: companies}\n", ""
+        )
+    )
+    desk_index.read("companies")
+    del desk_index.desk.companies["c3"]
+    report = desk_index.read_one("companies")
+    assert (report.deleted, report.complete) == (0, True)
+    assert desk_index.read_one("companies", reconcile=True).deleted == 1
+
+
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+
+if sys.argv[1] == "discover":
+    stream = {"name": "people", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+    print(json.dumps({"type": "CATALOG", "catalog": {"streams": [stream]}}))
+elif sys.argv[1] == "read":
+    config = json.loads(Path(sys.argv[sys.argv.index("--config") + 1]).read_bytes())
+    if config["skips"]:
+        text = "Skipping a part: HTTP 403"
+        print(json.dumps({"type": "LOG", "log": {"level": "INFO", "message": text}}))
+    for key in config["keys"]:
+        record = {"stream": "people", "data": {"id": key, "name": key}}
+        print(json.dumps({"type": "RECORD", "record": record}))
+"""
+
+
+def test_what_a_process_no_longer_lists_is_deleted_only_when_asked(
+    desk_index: DeskIndex, tmp_path: Path
+) -> None:
+    """It may list only what is recent, and without STATE that looks the same."""
+    program, mapping = tmp_path / "program.py", tmp_path / "mapping.yaml"
+    program.write_text(_PROGRAM)
+    mapping.write_text(
+        "streams: {people: {key: id, entities: [{entity: contact, fields: {name: name}}]}}"
+    )
+    origin = Origin(command=(sys.executable, "-I", str(program)), mapping=mapping)
+
+    def read(*keys: str, reconcile: bool = False, skips: bool = False) -> StreamReport:
+        config = SourceConfig("crm", "crm", {"keys": keys, "skips": skips}, origin=origin)
+        return sync_source(
+            desk_index.database,
+            desk_index.tables,
+            desk_index.model,
+            Source(config, desk_index.model.specs),
+            tenant=TENANT,
+            reconcile=reconcile,
+        ).stream("people")
+
+    assert read("a", "b", "c").written == 3
+    assert (read("a", "b").deleted, desk_index.keys("contact")) == (0, {"a", "b", "c"})
+    doubtful = read("a", "b", reconcile=True, skips=True)
+    assert (doubtful.deleted, doubtful.complete) == (0, True)
+    assert any("may have refused a part" in warning for warning in doubtful.warnings)
+    assert read("a", "b", reconcile=True).deleted == 1
+    assert desk_index.keys("contact") == {"a", "b"}
 
 
 def test_records_without_a_key_leave_it_open_who_is_gone(desk_index: DeskIndex) -> None:

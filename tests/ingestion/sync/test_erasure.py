@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from sqlalchemy import text
 
 from index.errors import InvalidRequest
 from ingestion import Receipt, erase
+from ingestion.erasure import preview_erasure
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 
@@ -34,6 +38,7 @@ def _erase(index: DeskIndex, subject: str) -> Receipt:
         subject=subject,
         actor="dora",
         reason="request 17",
+        sources=[index.source()],
     )
 
 
@@ -96,6 +101,19 @@ def test_no_sync_and_no_replay_brings_them_back(read: DeskIndex) -> None:
     assert _mentions(read, WHOLE) == []
 
 
+def test_what_cannot_be_mapped_of_theirs_is_not_set_aside(read: DeskIndex) -> None:
+    _erase(read, ADDRESS)
+    # One that cannot be mapped, one that cannot be stored.
+    read.desk.people["p00007"]["born_at"] = "bad"
+    read.desk.comments["m00007"]["text"] = f"nul \x00 character, said {ADDRESS}"
+    # Somebody else is.
+    del read.desk.people["p00009"]["friend"]
+    read.read()
+    assert _mentions(read, WHOLE) == []
+    (one,) = read.ask("SELECT raw FROM remit.rejected_record")
+    assert "p00009" in one["raw"]
+
+
 def test_named_by_the_id_of_a_row(read: DeskIndex) -> None:
     person = read.row("contact", "p00007")
     assert person is not None
@@ -111,6 +129,90 @@ def test_nobody_of_that_name_leaves_a_receipt_of_nothing(read: DeskIndex) -> Non
     assert read.contents() == before
 
 
-def test_subject_must_be_an_address_or_an_id(read: DeskIndex) -> None:
-    with pytest.raises(InvalidRequest, match="e-mail address"):
-        _erase(read, "Person 7")
+# Not by a part of an address either, which would take a whole company.
+@pytest.mark.parametrize("subject", ["Person 7", "@c1.io", "p00007@", "p00007@c1.io p00008@c2.io"])
+def test_subject_must_be_an_address_or_an_id(read: DeskIndex, subject: str) -> None:
+    with pytest.raises(InvalidRequest, match="whole e-mail address"):
+        _erase(read, subject)
+
+
+def test_an_address_after_an_escape_of_json_is_found(desk_index: DeskIndex) -> None:
+    desk = desk_index.desk
+    # What JSON writes as an escape: line breaks and a tab with a letter, others with a number.
+    desk.comments["m00001"]["text"] = " ".join(f"{at}{ADDRESS}" for at in "\n\r\t\b\f\v\x1f")
+    desk.companies["c1"] |= {"x_note": f"Regards,\n{ADDRESS}\n"}
+    desk.people["p00009"] |= {"born_at": "bad", "note": f"Regards,\n{ADDRESS}"}
+    # JSON within a text, where the escape is itself escaped.
+    desk.comments["m00002"]["text"] = f'{{"text": "Regards,\\n{ADDRESS}"}}'
+    desk_index.read()
+    receipt = _erase(desk_index, ADDRESS)
+    assert _mentions(desk_index, "p00007@") == []
+    assert receipt.removed["rejected"] == 1
+
+
+def test_the_words_go_wherever_the_mapping_finds_them(
+    desk_index: DeskIndex, tmp_path: Path
+) -> None:
+    desk_index.remapped(tmp_path, "description: text", "description: [text, html, parts.0.text]")
+    # The same in HTML, but more of it: the text alone does not tell that they belong together.
+    desk_index.desk.tickets["t00007"] |= {
+        "html": "<p>Words 7</p><p>Call me at home</p>", "parts": [{"text": "at home"}, {"n": 1}],
+    }  # fmt: skip
+    desk_index.read()
+    _erase(desk_index, ADDRESS)
+    (held,) = desk_index.ask("SELECT data FROM remit.record WHERE key = 't00007'")
+    assert (held["data"]["html"], held["data"]["parts"], held["data"]["subject"]) == (
+        "[erased]", [{"text": "[erased]"}, {"n": 1}], "Question 7",
+    )  # fmt: skip
+    assert _mentions(desk_index, "at home") == []
+
+
+def test_more_rows_than_a_statement_takes_parameters(read: DeskIndex) -> None:
+    person = read.row("contact", "p00007")
+    assert person is not None
+    with read.database.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO entity.comment"
+                " (tenant_id, id, source, stream, remote_id, synced_at, author_id)"
+                " SELECT :tenant, gen_random_uuid(), 'desk', 'comments', 'x' || n, now(), :author"
+                " FROM generate_series(1, 66000) AS n"
+            ),
+            {"tenant": TENANT, "author": person["id"]},
+        )
+    assert _erase(read, ADDRESS).removed["rows"] == {"contact": 1, "comment": 66_001}
+    assert len(read.keys("comment")) == 59
+    (kept,) = read.ask("SELECT count(*) AS count FROM remit.erased_row")
+    assert kept["count"] == 66_002
+
+
+def test_a_preview_tells_whose_rows_go_and_changes_nothing(desk_index: DeskIndex) -> None:
+    # Two who share an address are one person for an erasure.
+    desk_index.desk.people["p00008"]["email"] = ADDRESS
+    desk_index.read()
+    before = desk_index.contents()
+    preview = preview_erasure(
+        desk_index.database,
+        desk_index.tables,
+        desk_index.model,
+        tenant=TENANT,
+        subject=ADDRESS,
+        sources=[desk_index.source()],
+    )
+    assert {(row.entity, row.key) for row in preview.people} == {
+        ("contact", "p00007"), ("contact", "p00008"),
+    }  # fmt: skip
+    assert desk_index.contents() == before
+    assert desk_index.ask("SELECT * FROM remit.erasure") == []
+    assert desk_index.ask("SELECT * FROM remit.erased_row") == []
+    assert _erase(desk_index, ADDRESS).removed == preview.removed
+
+
+def test_what_stands_in_place_of_an_address_takes_nobody_along(desk_index: DeskIndex) -> None:
+    for name in ("p00007", "p00008"):
+        desk_index.desk.people[name]["email"] = "none"
+    desk_index.read()
+    person = desk_index.row("contact", "p00007")
+    assert person is not None
+    assert _erase(desk_index, str(person["id"])).removed["rows"] == {"contact": 1, "comment": 1}
+    assert desk_index.row("contact", "p00008") is not None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ingestion import Reprojected, reproject
+import pytest
+
+from ingestion import Reprojected, SyncInProgress, reproject
+from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 
@@ -96,6 +99,21 @@ def test_record_that_cannot_be_mapped_keeps_its_row(desk_index: DeskIndex, tmp_p
     assert len(desk_index.keys("ticket")) == 60
 
 
+def test_record_whose_key_is_another_now_makes_no_row(
+    desk_index: DeskIndex, tmp_path: Path
+) -> None:
+    desk_index.read("comments")
+    before = desk_index.rows("comment")
+    desk_index.remapped(tmp_path, "key: id\n    entities:\n      - entity: comment",
+                        "key: [id, ticket]\n    entities:\n      - entity: comment")  # fmt: skip
+    done = _reproject(desk_index, streams=["comments"])["comments"]
+    assert (done.rewritten, done.unmappable) == (0, 60)
+    assert done.reasons == [
+        "its key is another now: remit source remove desk --with-data, then sync anew"
+    ]
+    assert desk_index.rows("comment") == before
+
+
 def test_entity_that_is_mapped_no_more_loses_its_rows(
     desk_index: DeskIndex, tmp_path: Path
 ) -> None:
@@ -111,3 +129,14 @@ def test_entity_that_is_mapped_no_more_loses_its_rows(
     _reproject(desk_index, streams=["people"])
     assert desk_index.keys("contact") == set()
     assert len(desk_index.keys("user")) == 60
+
+
+def test_a_stream_that_is_being_synced_is_not_made_anew(desk_index: DeskIndex) -> None:
+    """The sync would go on to write rows of the mapping with which it began."""
+    desk_index.read()
+    with (
+        only_one(desk_index.database, TENANT, "desk", ["people"]),
+        pytest.raises(SyncInProgress, match="desk, people is already running"),
+    ):
+        _reproject(desk_index)
+    assert _reproject(desk_index)["people"].rewritten == 0

@@ -8,7 +8,7 @@ import pytest
 
 from index.errors import ConfigurationError, Unavailable
 from index.stream_state import begin_stream
-from ingestion import SyncInProgress
+from ingestion import Progress, SyncInProgress
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
@@ -63,3 +63,37 @@ def test_a_sync_that_was_taken_over_ends(desk_index: DeskIndex) -> None:
         desk_index.read("tickets")
     (state,) = desk_index.ask("SELECT state FROM remit.stream_state")
     assert state["state"] is None
+
+
+def test_a_sync_that_was_taken_over_writes_no_more(desk_index: DeskIndex) -> None:
+    """Not even between two STATEs: what it has read is older than what the other one writes."""
+    desk = desk_index.desk
+    desk_index.read("people")
+    stream = desk_index.source().stream("people", TENANT)
+    desk.people["p00055"]["name"] = "As it was"
+
+    def take_over(_: str) -> None:
+        with desk_index.database.writing() as connection:
+            begin_stream(connection, stream, uuid4())
+
+    desk.on_request = take_over
+    with pytest.raises(Unavailable, match="Another sync has taken over desk, people"):
+        desk_index.read("people")
+    row = desk_index.row("contact", "p00055")
+    assert row is not None
+    assert row["name"] == "Person 55"
+
+
+def test_a_sync_that_was_taken_over_removes_nothing(desk_index: DeskIndex) -> None:
+    desk_index.read("people")
+    del desk_index.desk.people["p00007"]
+    stream = desk_index.source().stream("people", TENANT)
+
+    def take_over(told: Progress) -> None:
+        if told.read == told.unchanged == 59:  # all is read and written
+            with desk_index.database.writing() as connection:
+                begin_stream(connection, stream, uuid4())
+
+    with pytest.raises(Unavailable, match="Another sync has taken over desk, people"):
+        desk_index.read("people", progress=take_over)
+    assert "p00007" in desk_index.keys("contact")

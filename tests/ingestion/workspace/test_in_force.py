@@ -11,6 +11,7 @@ from sqlalchemy import text
 from index.database import Database
 from index.errors import ConfigurationError
 from ingestion import Source, SourceConfig, SourcesInForce, sources_in_force
+from ingestion.airbyte.origin import Origin
 from ingestion.workspace.definitions import define, held_sources, pause, retire
 from ingestion.workspace.format import SourceEntry
 from ingestion.workspace.sealing import Seal
@@ -133,8 +134,9 @@ SETTINGS = [
 def test_settings_are_checked_by_the_connectors_own_specification(
     model: Model, settings: dict[str, object], said: str
 ) -> None:
+    origin = Origin(connector="zendesk")
     with pytest.raises(ConfigurationError, match=said) as refused:
-        Source(SourceConfig("zendesk-emea", "zendesk", settings), model.specs)
+        Source(SourceConfig("zendesk-emea", "zendesk", settings, origin=origin), model.specs)
     assert "zendesk-emea" in str(refused.value)
     assert "s3cret" not in str(refused.value)
     assert "12345678" not in str(refused.value)
@@ -142,4 +144,4 @@ def test_settings_are_checked_by_the_connectors_own_specification(
 
 def test_unknown_connector(model: Model) -> None:
     with pytest.raises(ConfigurationError, match=r"there are .*stripe, zendesk"):
-        Source(SourceConfig("a", "fax", {}), model.specs)
+        Source(SourceConfig("a", "fax", {}, origin=Origin(connector="fax")), model.specs)

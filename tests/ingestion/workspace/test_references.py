@@ -105,6 +105,8 @@ def test_a_link_leads_to_the_file_that_counts(tmp_path: Path) -> None:
 
 def test_what_cannot_be_unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOT_SET_ANYWHERE", raising=False)
+    monkeypatch.setenv("REMIT_SECRET_KEY", CANARY)
+    monkeypatch.setenv("remit_database_url", CANARY)
     sealed = _vault(a=CANARY).sealed
     other = Seal([b"another-key-that-is-long-enough-to-be-taken-as-one"])
     cases = [
@@ -114,6 +116,10 @@ def test_what_cannot_be_unsealed(monkeypatch: pytest.MonkeyPatch) -> None:
         (Vault("main", sealed, other), "sealed:a", "another key"),
         (Vault("elsewhere", sealed, SEAL), "sealed:a", "moved here"),
         (_vault(), "env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE"),
+        # What opens everything else is not for whoever may name an address to send it to.
+        (_vault(), "env:REMIT_SECRET_KEY", "settings of Remit itself"),
+        # Settings are read without regard to case.
+        (_vault(), "env:remit_database_url", "settings of Remit itself"),
     ]
     for vault, reference, said in cases:
         with pytest.raises(ConfigurationError, match=said) as refused:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
 from sqlalchemy import MetaData, Table, func, inspect, select, text
 
 from index.database import Database
+from index.writer import Incoming, Stream, content_hash, write_batch
 from ingestion.workspace.removal import forget_source, records_of
+from tests.api.processes import wait_until
 from tests.ingestion.index_under_test import TENANT, Index
 
 # Customers follow from accounts, so they belong to no source; their ids and names must still fit.
@@ -31,6 +37,37 @@ def test_nothing_is_left_of_it_and_all_of_the_others(synced: Index) -> None:
         )
     assert {member for member, _ in members} == accounts
     assert {customer for _, customer in members} == {id for id, _ in customers}
+
+
+# By what the removal meets the batch: the source that a new record refers to, or also a record.
+@pytest.mark.parametrize("held", [False, True], ids=["new", "held and new"])
+def test_a_batch_under_way_leaves_nothing_either(synced: Index, held: bool) -> None:
+    database = synced.database
+    stream = Stream(tenant=TENANT, source="zendesk", name="users", entities=("contact", "user"))
+    keys = [synced.rows("contact", source="zendesk")[0]["remote_id"]] if held else []
+    batch = [
+        Incoming(key, b"{}", content_hash(b"{}"), None, "contact", {"name": "New", "custom": {}})
+        for key in (*keys, "new")
+    ]
+
+    def forget() -> None:
+        with database.writing() as connection:
+            forget_source(connection, synced.tables, synced.model, TENANT, "zendesk")
+
+    with ThreadPoolExecutor(1) as threads:
+        with database.writing() as connection:
+            write_batch(connection, synced.tables, stream, batch, at=datetime.now(UTC))
+            removal = threads.submit(forget)
+            wait_until(lambda: _is_awaited(database) or removal.done(), "a removal that waits")
+        removal.result()
+    assert _counts(database)["zendesk"] == 0
+
+
+def _is_awaited(database: Database) -> bool:
+    """Whether a transaction waits for another."""
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    with database.session() as connection:
+        return bool(connection.execute(text(waiting)).scalar_one())
 
 
 def _counts(database: Database) -> dict[str, int]:

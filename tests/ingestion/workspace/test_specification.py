@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from ingestion.airbyte.manifest import load_manifest
-from ingestion.workspace.specification import masked, plain_secrets, setting_problems
+from ingestion.workspace.specification import (
+    masked,
+    masked_command,
+    plain_secrets,
+    setting_problems,
+)
 
 SECRET = {"type": "string", "airbyte_secret": True}
 PLAIN = {"type": "string"}
@@ -53,6 +58,18 @@ CASES: list[tuple[dict[str, Any] | None, dict[str, Any], list[str]]] = [
     ({"allOf": [_schema(key=SECRET)]}, {"key": "k"}, ["key"]),
     # A definition of itself is no way to hang us up.
     ({"properties": {"a": {"$ref": "#/properties/a"}}}, {"a": "x"}, []),
+    # Neither are alternatives that are each the whole again.
+    (_schema(a={"oneOf": [*[{"$ref": "#/properties/a"}] * 9, SECRET]}), {"a": ["k", "env:K"]},
+     ["a"]),
+    # What no part of the specification names is judged by its own name.
+    ({"type": "object", "additionalProperties": True}, {"api_token": "t", "url": "u"},
+     ["api_token"]),
+    (_schema(auth={"type": "object"}), {"auth": {"password": "p", "login": "l"}},
+     ["auth.password"]),
+    (_schema(more={"additionalProperties": PLAIN}), {"more": {"api_key": "k", "x": "y"}},
+     ["more.api_key"]),
+    # What it names without calling it a secret is none.
+    (_schema(token_url=PLAIN), {"token_url": "u"}, []),
     # Without a specification the names must do.
     (None, {"api_key": "k", "ApiToken": "t", "count": 3, "db": {"password": "p"}},
      ["ApiToken", "api_key", "db.password"]),
@@ -79,6 +96,27 @@ def test_what_is_shown_has_no_secret() -> None:
     assert masked(None, {"url": "u", "n": 1, "key": "env:K"}) == {
         "url": "***", "n": 1, "key": "env:K",
     }  # fmt: skip
+    assert masked({"type": "object"}, {"url": "u", "db": {"password": 1234}}) == {
+        "url": "u", "db": {"password": "***"},
+    }  # fmt: skip
+    assert masked(None, {"pin_token": 1234}) == {"pin_token": "***"}
+
+
+COMMANDS = [
+    # a command, as it is shown
+    (["x", "--token=t", "--url=u"], ["x", "--token=***", "--url=u"]),
+    (["x", "--api-key", "k", "-v"], ["x", "--api-key", "***", "-v"]),
+    (["x", "DB_PASSWORD=p=q"], ["x", "DB_PASSWORD=***"]),
+    # Where a secret is, is none; nor is what follows as an option of its own.
+    (["x", "--token-file=/t", "--key-env", "P"], ["x", "--token-file=/t", "--key-env", "P"]),
+    (["x", "--password-env", "P"], ["x", "--password-env", "P"]),
+    (["x", "--secret", "--verbose"], ["x", "--secret", "--verbose"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "shown"), COMMANDS)
+def test_a_command_is_shown_without_the_secrets_in_it(command: list[str], shown: list[str]) -> None:
+    assert masked_command(command) == shown
 
 
 @pytest.mark.parametrize("connector", ["salesforce", "stripe", "zendesk"])

@@ -89,6 +89,22 @@ def test_what_the_guide_shows_can_be_read(tmp_path: Path) -> None:
             assert f"`{name}`" in guide, name
 
 
+def test_only_what_is_written_as_a_number_is_one(tmp_path: Path) -> None:
+    given = (
+        "{time: 12:30:00, digits: 010, grouped: 1_000, hex: 0x1F, count: 10, less: -3, rate: 0.5}"
+    )
+    path = _file(tmp_path, _source(f"settings: {given}"))
+    assert load_workspace(path).sources["a"].settings == {
+        "time": "12:30:00",
+        "digits": "010",
+        "grouped": "1_000",
+        "hex": "0x1F",
+        "count": 10,
+        "less": -3,
+        "rate": 0.5,
+    }
+
+
 def test_an_empty_file_is_an_empty_workspace(tmp_path: Path) -> None:
     assert load_workspace(_file(tmp_path, "# nothing yet\n")).sources == {}
 
@@ -138,14 +154,13 @@ BAD: dict[str, tuple[str, str, int | None]] = {
     "a name that is a value": (f"sources: {{'a:{C}': {{connector: zendesk}}}}", "name is made", 1),
     "two origins": (
         _source("package: airbyte-source-faker"),
-        "exactly one of connector, manifest, command, package, image; there is connector and"
-        " package",
+        "exactly one of connector, manifest, command, package, image; it has connector and package",
         2,
     ),
-    "no origin": ("sources: {a: {settings: {}}}", "there is none", 1),
+    "no origin": ("sources: {a: {settings: {}}}", "it has none", 1),
     "an empty command": ("sources: {a: {command: []}}", "this is empty", 1),
     "a command that is a text": (f"sources: {{a: {{command: 'x {C}'}}}}", "must be a list", 1),
-    "a version of no package": (_source("version: '1'"), "`version` goes with `package`", 2),
+    "a version of no package": (_source("version: '1'"), "`version` goes with a `package`", 2),
     "a version that is a number": (
         "sources: {a: {package: p, version: 7.2}}",
         "must be a text; put it into quotes",
