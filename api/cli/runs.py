@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.table import Table
 
-from api.cli.screen import log_to_stderr, output, printable
+from api.cli.screen import log_to_stderr, output, printable, show_table
 from api.services import open_database
 from api.settings import Settings
 from ingestion.schedule.kept_runs import KeptRun, find_run, kept_runs
@@ -31,7 +31,7 @@ def print_runs(settings: Settings, source: str | None, limit: int) -> None:
             run.outcome,
             *(f"{run.count(name):,}" if run.streams else "" for name in _COUNTS),
         )
-    output.print(table, soft_wrap=False)
+    show_table(table, on=output)
 
 
 def print_run(settings: Settings, id: str) -> None:
@@ -47,7 +47,7 @@ def print_run(settings: Settings, id: str) -> None:
         counts = (f"{report.get(count, 0):,}" for count in _COUNTS)
         table.add_row(printable(name), *counts, f"{report.get('seconds', 0):.1f}")
     if run.streams:
-        output.print(table, soft_wrap=False)
+        show_table(table, on=output)
     for name, problem in run.problems.items():
         output.print(printable(f"{name}: {problem}"))
 

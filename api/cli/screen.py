@@ -14,8 +14,11 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from index.errors import InvalidRequest
+
+_WIDEST = 1_000  # columns that a table may take
 
 # Answers are printed as they are: no colours, no mark-up, no wrapping.
 output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -42,6 +45,11 @@ def tell(lines: Iterable[str]) -> None:
 def remark(text: str) -> None:
     """Say something about the answer, aside from it."""
     errors.print(printable(text), markup=False)
+
+
+def show_table(table: Table, *, on: Console) -> None:
+    """Print a table whole: on a terminal that is narrower, lines are long and nothing is cut."""
+    Console(file=on.file, width=_WIDEST, highlight=False, emoji=False).print(table)
 
 
 @contextmanager

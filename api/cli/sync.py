@@ -9,7 +9,7 @@ from threading import Event
 from rich.table import Table
 from sqlalchemy import func, select
 
-from api.cli.screen import errors, log_to_stderr
+from api.cli.screen import errors, log_to_stderr, show_table
 from api.cli.sync_progress import Totals, shown
 from api.services import open_database, open_model, sources_of
 from api.settings import Settings
@@ -143,7 +143,7 @@ def show(reports: Sequence[SyncReport]) -> None:
             table.add_row(report.source, stream.stream, *counts, f"{stream.seconds:.1f}")
             said = stream.remarks
             remarks += [f"{report.source}, {stream.stream}: {remark}" for remark in said]
-    errors.print(table, soft_wrap=False)
+    show_table(table, on=errors)
     for remark in remarks:
         errors.print(remark, markup=False)
 
