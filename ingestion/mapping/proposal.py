@@ -48,7 +48,7 @@ def propose_mapping(streams: Sequence[DiscoveredStream], model: Model) -> str:
     """
     matches = _matches(streams, model)
     lines = [
-        "# A proposal, made of names and types alone. Look at every line, and at each TODO.",
+        "# A proposal, made of names and types alone. Look at every line, and settle each DECIDE.",
         "streams:" if matches else "streams: {}",
     ]
     by_entity = {match.entity.name: match.stream.name for match in matches}
@@ -129,7 +129,7 @@ def _stream(match: _Match, by_entity: dict[str, str]) -> Iterator[str]:
         if known[path].types == {"boolean"}:
             yield f"  # deleted: {{{_plain(path)}: true}}  # guess: if so, take the # away"
             break
-        yield f"  # TODO deleted: does {_plain(path)} say that the source has it no more?"
+        yield f"  # DECIDE deleted: does {_plain(path)} say that the source has it no more?"
     yield "  entities:"
     why = "by its name" if match.by_name else "by its fields"
     yield f"    - entity: {entity.name}  # guess, {why}"
@@ -178,13 +178,13 @@ def _enum(spec: FieldSpec, found: Property) -> Iterator[str]:
     other = [value for value in found.values if value not in same]
     mark = "" if same else "# "
     if not same:
-        yield f"# TODO {spec.name}: say which value means what, then take the # away"
+        yield f"# DECIDE {spec.name}: say which value means what, then take the # away"
     yield f"{mark}{spec.name}:"
     yield f"{mark}  path: {_plain(found.path)}"
     pairs = ", ".join(f"{_plain(theirs)}: {target}" for theirs, target in same.items())
     yield f"{mark}  map: {{{pairs}}}  # one of {', '.join(spec.values)}"
     if other:
-        yield f"#  TODO not placed: {', '.join(map(_plain, other))}"
+        yield f"#  DECIDE not placed: {', '.join(map(_plain, other))}"
 
 
 def _money(
@@ -196,10 +196,10 @@ def _money(
         default=None,
     )
     unit = "minor" if found.types == {"integer"} else "major"
-    place = _plain(currency.path) if currency is not None else "TODO"
+    place = _plain(currency.path) if currency is not None else "DECIDE"
     value = f"{spec.name}: {{{unit}: {_plain(found.path)}, currency: {place}}}"
     if currency is None:
-        yield f"# {value}  # TODO: where is the currency?"
+        yield f"# {value}  # DECIDE: where is the currency?"
         return
     used.add(currency.path)
     yield f"{value}  # guess: minor is cents, major is whole units"
@@ -229,7 +229,7 @@ def _key(stream: DiscoveredStream, known: dict[str, Property]) -> str:
     if not stream.primary_key:
         if "id" in known:
             return "key: id  # guess: the source does not say what tells records apart"
-        return "key: null  # TODO: the source names no key; a hash of the whole content stands in"
+        return "key: null  # DECIDE: the source names no key; a hash of the whole content stands in"
     if len(stream.primary_key) == 1 and "." not in "".join(stream.primary_key[0]):
         return f"key: {_plain('.'.join(stream.primary_key[0]))}"
     return f"key: {json.dumps(stream.primary_key, ensure_ascii=False)}"

@@ -163,21 +163,10 @@ def schedules(connection: Connection, tenant: str) -> tuple[Schedule, ...]:
 
 def stands(connection: Connection, tenant: str, source: str, stream: str | None) -> bool:
     """Whether the schedule still is there, and its source not paused."""
-    found = connection.execute(
-        select(table.c.source)
-        .join(
-            source_table,
-            (source_table.c.tenant_id == table.c.tenant_id)
-            & (source_table.c.name == table.c.source),
-        )
-        .where(
-            table.c.tenant_id == tenant,
-            table.c.source == source,
-            table.c.stream == (stream or ALL_OTHERS),
-            source_table.c.paused_at.is_(None),
-        )
+    return any(
+        (one.source, one.stream) == (source, stream) and not one.paused
+        for one in schedules(connection, tenant)
     )
-    return found.first() is not None
 
 
 def rhythm_of(every_seconds: int | None, cron: str | None) -> Rhythm:

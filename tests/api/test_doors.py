@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +13,7 @@ from api.cli.commands import app
 from ingestion.simulator import Company
 from tests.api.site import Site, said
 from tests.api.truth import open_invoices, open_tickets
+from tests.api.workshop import logging_restored
 
 
 @dataclass(frozen=True)
@@ -116,23 +115,11 @@ def by_command(site: Site, case: Case) -> Answer:
         "REMIT_POLICIES": str(site.settings.policies),
         "REMIT_SOURCES": str(site.settings.sources),
     }
-    with _own_logging():
+    with logging_restored():
         result = CliRunner().invoke(
             app, ["ask", "--user", case.user, case.request], env=environment
         )
     return _from_text(result.stdout or str(result.exception))
-
-
-@contextmanager
-def _own_logging() -> Iterator[None]:
-    """Undo afterwards that a command sets up the logging of its process, which here is ours."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 def _from_json(customer: dict[str, dict[str, object]] | None, case: Case) -> Answer:

@@ -39,7 +39,7 @@ class Workshop:
 
     def remit(self, *arguments: str, typed: str | None = None) -> Done:
         """Run a command with `typed` coming through a pipe."""
-        with _logging_restored():
+        with logging_restored():
             result = CliRunner().invoke(app, arguments, input=typed, env=self.variables)
         problems = result.stderr
         if isinstance(result.exception, RemitError):
@@ -89,7 +89,7 @@ def opened_workshop(
 
 
 @contextmanager
-def _logging_restored() -> Iterator[None]:
+def logging_restored() -> Iterator[None]:
     """Commands log to the standard error of their process, which here is gone after each."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -114,12 +114,12 @@ SAID = [
     "# deleted: {is_deleted: true}  # guess",
     # Values of an enum that mean the same by name are placed, others are left to a person.
     "map: {new: NEW, open: OPEN, solved: SOLVED}",
-    'TODO not placed: "awaiting customer"',
+    'DECIDE not placed: "awaiting customer"',
     # An enum whose values are not known.
-    "# TODO priority: say which value means what",
+    "# DECIDE priority: say which value means what",
     # Money without a currency.
-    "# amount: {major: amount, currency: TODO}  # TODO: where is the currency?",
-    "key: null  # TODO",
+    "# amount: {major: amount, currency: DECIDE}  # DECIDE: where is the currency?",
+    "key: null  # DECIDE",
     # What nothing was made of: "no" is a reserved word of YAML, a dot would be a step.
     'Not placed: "no", sla.minutes.',
     "Nothing found for type, channel, due_at.",
