@@ -8,20 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Text, cast, select, text
+from sqlalchemy import Connection, Row, Text, cast, select
 
 from index.errors import InvalidRequest
 from index.tables import sync_run
-
-# Postgres shows an advisory lock of one number as the number's halves.
-_HELD = text(
-    "SELECT DISTINCT state.run_id FROM remit.stream_state AS state JOIN pg_locks AS held"
-    " ON held.locktype = 'advisory' AND held.objsubid = 1 AND held.granted"
-    " AND ((held.classid::bigint << 32) | held.objid::bigint) = hashtextextended("
-    "  concat_ws('/', 'remit.sync', state.tenant_id, state.source, state.stream), 0)"
-    " WHERE state.tenant_id = :tenant AND held.database ="
-    " (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
+from ingestion.sync.runs import under_way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +57,7 @@ def kept_runs(
     if source is not None:
         query = query.where(sync_run.c.source == source)
     rows = connection.execute(query.order_by(sync_run.c.started_at.desc()).limit(limit)).all()
-    held = _held(connection, tenant)
+    held = under_way(connection, tenant)
     return tuple(_kept(row, held) for row in rows)
 
 
@@ -85,12 +76,7 @@ def find_run(connection: Connection, tenant: str, beginning: str) -> KeptRun:
         raise InvalidRequest(
             f"There is {how_many} whose id begins with {beginning!r}; `remit runs list` shows them."
         )
-    return _kept(rows[0], _held(connection, tenant))
-
-
-def _held(connection: Connection, tenant: str) -> frozenset[UUID]:
-    """The runs under way: of their streams one is locked by whoever reads it."""
-    return frozenset(connection.execute(_HELD, {"tenant": tenant}).scalars())
+    return _kept(rows[0], under_way(connection, tenant))
 
 
 def _kept(row: Row[Any], held: frozenset[UUID]) -> KeptRun:

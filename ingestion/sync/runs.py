@@ -17,8 +17,21 @@ from index.tables import sync_run
 from index.writer import register_source
 from ingestion.sync.report import SyncReport
 
-_TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
-_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
+_LOCK = "hashtextextended(concat_ws('/', 'remit.sync', {tenant}, {source}, {stream}), 0)"
+_OURS = _LOCK.format(
+    tenant="CAST(:tenant AS text)", source="CAST(:source AS text)", stream="CAST(:stream AS text)"
+)
+_TRY_LOCK = text(f"SELECT pg_try_advisory_lock({_OURS})")
+_UNLOCK = text(f"SELECT pg_advisory_unlock({_OURS})")
+_LOCKED = _LOCK.format(tenant="state.tenant_id", source="state.source", stream="state.stream")
+# Postgres shows an advisory lock of one number as the number's halves.
+_UNDER_WAY = text(
+    "SELECT DISTINCT state.run_id FROM remit.stream_state AS state JOIN pg_locks AS held"  # noqa: S608
+    " ON held.locktype = 'advisory' AND held.objsubid = 1 AND held.granted"
+    f" AND ((held.classid::bigint << 32) | held.objid::bigint) = {_LOCKED}"
+    " WHERE state.tenant_id = :tenant AND held.database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 class SyncInProgress(Unavailable):
@@ -58,6 +71,11 @@ def only_one(
                     release(stream)
 
 
+def under_way(connection: Connection, tenant: str) -> frozenset[UUID]:
+    """The runs that a process is at work on: of their streams one is locked."""
+    return frozenset(connection.execute(_UNDER_WAY, {"tenant": tenant}).scalars())
+
+
 def begin_run(
     connection: Connection,
     tenant: str,
@@ -93,4 +111,4 @@ def finish_run(connection: Connection, tenant: str, report: SyncReport) -> None:
 
 
 def _lock(tenant: str, source: str, stream: str) -> dict[str, str]:
-    return {"name": f"remit.sync/{tenant}/{source}/{stream}"}
+    return {"tenant": tenant, "source": source, "stream": stream}
