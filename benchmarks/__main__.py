@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME …]`: every figure against a named reference, side by side in one run.
 
-Without a name, all of them: decision, plan, page, publish, preview, nested, sync, workers.
+Without a name, all of them: decision, plan, page, publish, preview, nested, sync, large, workers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from access_policies import Principal, Snapshot, load_policies
 from benchmarks import (
     decision,
+    large_stream,
     nested_graphql,
     page,
     plan,
@@ -113,6 +114,11 @@ def _sync(run: Run) -> list[Line]:
         return lines + tokens.measure(asyncio.run(_25_tickets(database, run.model)))
 
 
+def _large(run: Run) -> list[Line]:
+    with run.database("large") as database:
+        return large_stream.measure(database)
+
+
 BENCHMARKS: Mapping[str, Callable[[Run], list[Line]]] = {
     "decision": lambda run: decision.measure(run.model),
     "plan": lambda run: plan.measure(run.model),
@@ -121,6 +127,7 @@ BENCHMARKS: Mapping[str, Callable[[Run], list[Line]]] = {
     "preview": _preview,
     "nested": _nested,
     "sync": _sync,
+    "large": _large,
     "workers": lambda run: workers.measure(run.database, run.directory, scale=SYNC_SCALE),
 }
 

@@ -144,6 +144,7 @@ def _worker(database: Database, sources: Path) -> Iterator[subprocess.Popen[str]
         "REMIT_TENANT": TENANT,
         "REMIT_DATABASE_URL": database.url,
         "REMIT_SOURCES": str(sources),
+        "REMIT_EMBEDDING": "false",  # it would share the cores
     }
     command = [sys.executable, "-m", "remit", "worker"]
     with (sources.parent / "worker.log").open("a") as log:
