@@ -7,6 +7,7 @@ import os
 from alembic import context
 from sqlalchemy import create_engine, text
 
+from index import text_tables  # noqa: F401  # its tables are in the metadata, too
 from index.tables import SCHEMA, metadata
 
 # Two processes that start at once must not migrate at once; the number names this lock only.

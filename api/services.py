@@ -26,6 +26,7 @@ from index.embedded import embedded_database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, Unavailable
 from ingestion import LiveSources, Source, SourcesInForce, sources_in_force
+from ingestion.workspace.definitions import fingerprint
 from semantic_layer import (
     SHIPPED_MODEL,
     Context,
@@ -150,7 +151,12 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         starting=open_policies(settings),
         hash_key=load_hash_key(settings),
     )
-    sources = SourcesInUse(lambda: _sources_found(settings, database), model.specs, settings.tenant)
+    sources = SourcesInUse(
+        lambda: _sources_found(settings, database),
+        lambda: _fingerprint(settings, database),
+        model.specs,
+        settings.tenant,
+    )
     with suppress(Unavailable):
         sources()  # what is wrong with them is said at the start, unless the database is away
     live = LiveSources(database, tables, model, sources, tenant=settings.tenant)
@@ -230,3 +236,8 @@ def sources_of(settings: Settings, connection: Connection) -> SourcesInForce:
 def _sources_found(settings: Settings, database: Database) -> SourcesInForce:
     with database.writing() as connection:
         return sources_of(settings, connection)
+
+
+def _fingerprint(settings: Settings, database: Database) -> str:
+    with database.writing() as connection:
+        return fingerprint(connection, settings.tenant)

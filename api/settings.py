@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     retention_days: Annotated[int, Field(ge=1, le=3_650)] = 30
     worker_concurrency: Annotated[int, Field(ge=1, le=16)] = 2  # syncs at once in a worker
 
+    embedding: bool = True  # workers embed texts, if remit[embeddings] is installed
+    embedding_threads: Annotated[int, Field(ge=1, le=64)] = 1  # of the process that embeds
+
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     public_url: str | None = None  # where clients reach us, if not at host and port

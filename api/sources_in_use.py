@@ -4,35 +4,55 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
-from index.errors import ConfigurationError
+from index.errors import ConfigurationError, Unavailable
 from index.specs import EntitySpecs
 from ingestion import Source, SourcesInForce
 from semantic_layer import Feed
 
 _log = logging.getLogger(__name__)
 
+FOLLOW_SECONDS = 1.0  # so old may be what is known of a change
+
 
 class SourcesInUse:
-    """Found once for as long as the service runs; as long as the database is away, at each use."""
+    """The sources in force, made ready once, and again after they have changed.
 
-    def __init__(self, find: Callable[[], SourcesInForce], specs: EntitySpecs, tenant: str) -> None:
+    `mark` is cheap to ask for, and is another text when what `find` finds in the database is.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], SourcesInForce],
+        mark: Callable[[], str],
+        specs: EntitySpecs,
+        tenant: str,
+    ) -> None:
         self._find = find
+        self._mark = mark
         self._specs = specs
         self._tenant = tenant
-        self._found: tuple[Source, ...] | None = None
+        self._usable: tuple[Source, ...] | None = None
+        self._found: SourcesInForce | None = None
+        self._standing: tuple[str, tuple[int, ...]] | None = None
+        self._looked_at = 0.0  # by the clock of `time.monotonic`
         self._lock = threading.Lock()
 
     def __call__(self) -> tuple[Source, ...]:
         """Those that can be used: one that cannot must not keep the others from answers.
 
-        Raises Unavailable when the database does not answer.
+        A change that cannot be read leaves those of before. Raises Unavailable when the database
+        has not answered yet.
         """
         with self._lock:
-            if self._found is None:
-                self._found = self._usable(self._find())
-            return self._found
+            if self._usable is None:
+                self._standing = None
+                self._renew()
+            elif time.monotonic() - self._looked_at >= FOLLOW_SECONDS:
+                self._follow()
+            return self._usable or ()
 
     def feeds(self) -> tuple[Feed, ...]:
         """The streams that rows of entities come from."""
@@ -43,7 +63,28 @@ class SourcesInUse:
             for mapped in stream.entities
         )
 
-    def _usable(self, found: SourcesInForce) -> tuple[Source, ...]:
+    def _follow(self) -> None:
+        try:
+            self._renew()
+        except Unavailable:
+            return  # reads will say so themselves
+        except ConfigurationError as error:
+            _log.warning("The sources are those of before: %s", error)
+
+    def _renew(self) -> None:
+        self._looked_at = time.monotonic()
+        standing = self._mark(), self._found.edited_at() if self._found is not None else ()
+        if standing == self._standing:
+            return
+        try:
+            self._found = self._find()
+        except ConfigurationError:
+            self._standing = standing  # said once, not each second
+            raise
+        self._standing = standing[0], self._found.edited_at()
+        self._usable = self._ready(self._found)
+
+    def _ready(self, found: SourcesInForce) -> tuple[Source, ...]:
         usable = []
         for name in found.entries:
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
@@ -25,6 +26,7 @@ LOCK_SECONDS = 30
 # A machine that is gone says no goodbye: without these Postgres keeps its locks for two hours.
 _NOTICE_LOSS = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
+_NOW = text("SELECT clock_timestamp()")
 _SET_TENANT = text("SELECT set_config('remit.tenant', :tenant, true)")
 
 
@@ -122,6 +124,12 @@ class Database:
             await self._reader.dispose()
         if self._writer is not None:
             self._writer.dispose()
+
+
+def clock(connection: Connection) -> datetime:
+    """What time it is by the one clock that all machines share: the database's."""
+    now: datetime = connection.execute(_NOW).scalar_one()
+    return now
 
 
 def _prepare_early(connection: object, _record: object) -> None:

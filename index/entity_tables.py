@@ -35,6 +35,7 @@ from sqlalchemy.types import TypeEngine
 from index.database import QUERY_ROLE
 from index.specs import EntitySpec, EntitySpecs, FieldSpec, FieldType
 from index.tables import NAMING, moment
+from index.text_watch import forget_texts, watch_texts
 
 ENTITY_SCHEMA = "entity"
 
@@ -60,6 +61,9 @@ class EntityTables(Mapping[str, Table]):
     """The SQLAlchemy table of each entity, by entity name."""
 
     def __init__(self, specs: EntitySpecs) -> None:
+        self.searchable: Mapping[str, tuple[str, ...]] = {
+            name: spec.searchable for name, spec in specs.items() if spec.searchable
+        }
         self.metadata = MetaData(schema=ENTITY_SCHEMA, naming_convention=NAMING)
         keys = _foreign_keys(specs)
         self._tables = {
@@ -103,13 +107,19 @@ def plan(connection: Connection, tables: EntityTables) -> SchemaPlan:
 
 
 def apply(connection: Connection, tables: EntityTables, *, drop: bool = False) -> SchemaPlan:
-    """Bring the database to the model and put every entity table behind row-level security."""
+    """Bring the database to the model, put every entity table behind row-level security, and watch
+    the texts that are to be searched."""
     connection.execute(CreateSchema(ENTITY_SCHEMA, if_not_exists=True))
     connection.execute(text(f"GRANT USAGE ON SCHEMA {ENTITY_SCHEMA} TO {QUERY_ROLE}"))
     changes = plan(connection, tables)
     operations = Operations(_context(connection))
     for change in (*changes.additions, *(changes.removals if drop else ())):
         operations.invoke(change)
+    if drop:
+        for change in changes.removals:
+            if isinstance(change, ops.DropTableOp):
+                forget_texts(connection, change.table_name)
+    watch_texts(connection, ENTITY_SCHEMA, tables.searchable)
     for table in tables.values():
         for statement in tenant_wall(f"{ENTITY_SCHEMA}.{table.name}"):
             connection.execute(text(statement))

@@ -37,8 +37,8 @@ def mark_deleted(
     """Take records and their rows out of every answer because the source no longer has them.
 
     With `unseen_since`, one that a sync wrote or a live read saw after that moment is left alone.
-    Returns the ids of the rows of those removed. The records stay until they are purged; versions
-    of them that were set aside are forgotten.
+    Returns the ids of the rows of those removed. The records stay until they are purged, counted
+    from when they were first found gone; versions of them that were set aside are forgotten.
     """
     held = select(record.c.key).where(
         *of_stream(record, stream), record.c.key == func.any(bindparam("keys"))
@@ -56,15 +56,18 @@ def mark_deleted(
     connection.execute(
         update(record)
         .where(*of_stream(record, stream), record.c.key.in_(list(gone.values())))
-        .values(content_hash=NO_CONTENT, deleted_at=at)
+        .values(
+            content_hash=NO_CONTENT,
+            deleted_at=func.coalesce(record.c.deleted_at, at),
+            synced_at=at,
+        )
     )
     for entity in stream.entities:
         table = tables[entity]
         connection.execute(
             update(table)
             .where(table.c.tenant_id == stream.tenant, table.c.id.in_(list(gone)))
-            .where(table.c.deleted_at.is_(None))
-            .values(deleted_at=at, live_at=at)
+            .values(deleted_at=func.coalesce(table.c.deleted_at, at), synced_at=at, live_at=at)
         )
     forget(connection, stream.tenant, list(gone))
     return list(gone)

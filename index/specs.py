@@ -32,12 +32,14 @@ class FieldSpec:
 
     A money field `total` is stored in two columns, `total_minor` (bigint, minor units) and
     `total_currency`. A field with `keep_raw` has the source's own value beside it in `NAME_raw`.
+    One with `search` is a text that is cut into chunks, to be found by what it means.
     """
 
     name: str
     type: FieldType
     values: tuple[str, ...] = ()  # the canonical values of an enum
     keep_raw: bool = False
+    search: bool = False
     description: str = ""
 
 
@@ -70,6 +72,11 @@ class EntitySpec:
     relations: Mapping[str, RelationSpec] = field(default_factory=dict)
     resolved: bool = False
     order: tuple[str, ...] = ()
+
+    @property
+    def searchable(self) -> tuple[str, ...]:
+        """The fields that are cut into chunks."""
+        return tuple(field.name for field in self.fields.values() if field.search)
 
     def to_one(self, name: str) -> RelationSpec | None:
         """The relation of that name when it leads to at most one row, else None."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from index.database import clock
 from index.errors import Unavailable
 from index.tables import stream_state
 from index.writer import Stream, of_stream
@@ -20,6 +21,7 @@ class Position(NamedTuple):
     state: Any | None  # the Airbyte STATE; None to read from the beginning
     synced_at: datetime | None  # when it was last read to its end
     cut_off: bool  # the sync before was killed while it read the stream
+    began: datetime  # now, by the database's clock
 
 
 def begin_stream(connection: Connection, stream: Stream, run_id: UUID) -> Position:
@@ -30,9 +32,10 @@ def begin_stream(connection: Connection, stream: Stream, run_id: UUID) -> Positi
     key = {"tenant_id": stream.tenant, "source": stream.source, "stream": stream.name}
     row = upsert(stream_state).values(**key, run_id=run_id)
     connection.execute(row.on_conflict_do_update(index_elements=list(key), set_={"run_id": run_id}))
+    began = clock(connection)
     if held is None:
-        return Position(None, None, cut_off=False)
-    return Position(held.state, held.synced_at, cut_off=held.run_id is not None)
+        return Position(None, None, cut_off=False, began=began)
+    return Position(held.state, held.synced_at, cut_off=held.run_id is not None, began=began)
 
 
 def ensure_ours(connection: Connection, stream: Stream, run_id: UUID) -> None:
@@ -61,13 +64,20 @@ def end_stream(
     stream: Stream,
     run_id: UUID,
     *,
-    at: datetime,
     synced_at: datetime | None,
     problem: str | None,
+    reconciled_at: datetime | None = None,
+    reconcile_problem: str | None = None,
 ) -> None:
-    """Note how reading the stream ended; `synced_at` when it came to its end, else the problem."""
-    values: dict[str, Any] = {"tried_at": at, "problem": problem, "run_id": None}
+    """Note how reading the stream ended; `synced_at` when it came to its end, else the problem.
+
+    How a reconcile ended stays until the next one: nothing else finds what is gone.
+    """
+    values: dict[str, Any] = {"tried_at": clock(connection), "problem": problem, "run_id": None}
     if synced_at is not None:
         values["synced_at"] = synced_at
+    if reconciled_at is not None or reconcile_problem is not None:
+        values["reconciled_at"] = reconciled_at or clock(connection)
+        values["reconcile_problem"] = reconcile_problem
     ours = (*of_stream(stream_state, stream), stream_state.c.run_id == run_id)
     connection.execute(update(stream_state).where(*ours).values(**values))

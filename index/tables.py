@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKeyConstraint,
     Identity,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -72,6 +74,13 @@ schedule = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("source", Text, primary_key=True),
     Column("stream", Text, primary_key=True, server_default="", comment="empty: all others of it"),
+    Column(
+        "reconcile",
+        Boolean,
+        primary_key=True,
+        server_default=false(),
+        comment="reads all of it, to find what is gone",
+    ),
     Column("every_seconds", Integer, comment="either this"),
     Column("cron", Text, comment="or this, in UTC"),
     moment("next_at", nullable=False, comment="when it is due"),
@@ -91,7 +100,22 @@ stream_state = Table(
     moment("tried_at", comment="when a sync last came to an end, good or bad"),
     Column("problem", Text, comment="why it does not count as fresh since then; null when it does"),
     Column("run_id", Uuid, comment="of the sync under way; of one that was killed, if none is"),
+    moment("reconciled_at", comment="when all of it was last read to find what is gone"),
+    Column("reconcile_problem", Text, comment="why that found nothing out; null when it did"),
     ForeignKeyConstraint(["tenant_id", "source"], ["source.tenant_id", "source.name"]),
+)
+
+request_budget = Table(
+    "request_budget",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    moment("full_at", nullable=False, comment="when it is whole again if nobody takes of it"),
+    ForeignKeyConstraint(
+        ["tenant_id", "source"], ["source.tenant_id", "source.name"], ondelete="CASCADE"
+    ),
+    comment="requests to a source, of all machines; a crash may forget it",
+    prefixes=["UNLOGGED"],
 )
 
 sync_run = Table(

@@ -103,10 +103,15 @@ def write_batch(
     *,
     at: datetime,
     live: bool = False,
+    began: datetime | None = None,
 ) -> Written:
-    """Upsert records and their rows, the last of each key; `at` is when they were read."""
+    """Upsert records and their rows, the last of each key; `at` is when they were read.
+
+    What was noted as deleted after reading `began` stays deleted.
+    """
     items = list(incoming)
-    written = write_changed(connection, tables, stream, differing(connection, stream, items), at=at)
+    changed = differing(connection, stream, items)
+    written = write_changed(connection, tables, stream, changed, at=at, began=began)
     if live:
         _mark_live(connection, tables, stream, items, at)
     return written
@@ -133,17 +138,19 @@ def write_changed(
     changed: Sequence[Incoming],
     *,
     at: datetime,
+    began: datetime | None = None,
 ) -> Written:
     """Upsert records that `differing` returned, with their rows.
 
-    A version older than the one held is left out, and so is what was erased for good.
+    A version older than the one held is left out, and so is what was erased for good. So is what
+    was noted as deleted after reading `began`, unless a version said so and this one is newer.
     """
     if not changed:
         return Written()
     ids = {item.key: row_id(stream, item.key) for item in changed}
     erased = _erased(connection, stream, ids.values())
     changed = [item for item in changed if ids[item.key] not in erased]
-    accepted = _upsert_records(connection, stream, changed, at)
+    accepted = _upsert_records(connection, stream, changed, at, began)
     changed = [item for item in changed if item.key in accepted]
     found: dict[str, list[UUID]] = {}
     for entity, rows in _rows(stream, ((item, ids[item.key], at) for item in changed)).items():
@@ -227,15 +234,22 @@ _UPSERT_RECORDS = text(
         SET data = excluded.data, content_hash = excluded.content_hash,
             updated_at = excluded.updated_at, synced_at = excluded.synced_at,
             deleted_at = excluded.deleted_at
-        WHERE held.updated_at IS NULL OR excluded.updated_at IS NULL
-            OR held.updated_at <= excluded.updated_at
+        WHERE (held.updated_at IS NULL OR excluded.updated_at IS NULL
+               OR held.updated_at <= excluded.updated_at)
+            AND (held.deleted_at IS NULL OR CAST(:began AS timestamptz) IS NULL
+                 OR held.synced_at < :began
+                 OR (held.content_hash <> '' AND held.updated_at < excluded.updated_at))
     RETURNING key
     """
 )
 
 
 def _upsert_records(
-    connection: Connection, stream: Stream, changed: Sequence[Incoming], at: datetime
+    connection: Connection,
+    stream: Stream,
+    changed: Sequence[Incoming],
+    at: datetime,
+    began: datetime | None,
 ) -> set[str]:
     records = [
         {
@@ -256,6 +270,7 @@ def _upsert_records(
                 "stream": stream.name,
                 "records": orjson.dumps(records).decode(),
                 "at": at,
+                "began": began,
             },
         ).scalars()
     )

@@ -11,6 +11,7 @@ from ingestion.sync.replay import RejectedRecord, Replayed, rejected, replay
 from ingestion.sync.report import Progress, StreamReport, SyncReport
 from ingestion.sync.reproject import Reprojected, reproject
 from ingestion.sync.runs import SyncInProgress
+from ingestion.sync.stream_sync import SyncStopped
 from ingestion.workspace.in_force import SourcesInForce, sources_in_force
 from ingestion.workspace.source_config import SourceConfig
 
@@ -28,6 +29,7 @@ __all__ = [
     "StreamReport",
     "SyncInProgress",
     "SyncReport",
+    "SyncStopped",
     "erase",
     "rejected",
     "replay",

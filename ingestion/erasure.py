@@ -26,12 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from index.chunks import count_chunks
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import InvalidRequest
 from index.tables import erased_row, erasure, record, rejected_record
 from index.tables import tenant as tenant_table
 from ingestion.blotting import address_pattern, blot_out, paths_to, without_path, without_words
+from ingestion.mapping.format import RAW_RECORD
 from ingestion.source import Source
 from semantic_layer.model import Model
 
@@ -161,8 +163,10 @@ class _Erasure:
         ids = [row.id for row in people]
         gone = [*people, *self._written_by(ids)]
         pattern = address_pattern(addresses)
+        gone += self._raw_records([row.id for row in gone], pattern)
         self._lock(gone, pattern)
         removed = {
+            "chunks": self._chunks([row.id for row in gone], ids),
             "rows": self._remove_rows(gone),
             "records": self._remove_records(gone),
             "rejected": self._remove_rejected([row.id for row in gone], pattern),
@@ -203,6 +207,17 @@ class _Erasure:
             for row in self._rows(entity, _among(table.c[WRITTEN[entity]], people))
         ]
 
+    def _raw_records(self, gone: Sequence[UUID], pattern: str | None) -> list[ErasedRow]:
+        """What was made of their records before these were mapped and still stands, and records
+        that go by an address of theirs, which cannot be blotted out of a key."""
+        found: list[ErasedRow] = []
+        for entity, table in self._named([RAW_RECORD]).items():
+            theirs: Any = _among(table.c.id, gone)
+            if pattern is not None:
+                theirs = or_(theirs, table.c.remote_id.op("~*")(pattern))
+            found += self._rows(entity, theirs)
+        return found
+
     def _rows(self, entity: str, condition: Any) -> list[ErasedRow]:
         table = self._tables[entity]
         columns = (table.c.id, table.c.source, table.c.stream, table.c.remote_id)
@@ -224,6 +239,15 @@ class _Erasure:
             ),
             {"tenant": self._tenant, "pattern": pattern, "gone": _records_of(gone)},
         )
+
+    def _chunks(self, gone: Sequence[UUID], people: Sequence[UUID]) -> int:
+        """How many parts of their texts can be searched; they leave with the texts."""
+        count = count_chunks(self._connection, self._tenant, gone)
+        for entity, table in self._named(OPENED).items():
+            opener, words = (table.c[name] for name in OPENED[entity])
+            opened = [row.id for row in self._rows(entity, _among(opener, people))]
+            count += count_chunks(self._connection, self._tenant, opened, fields=[words.name])
+        return count
 
     def _remove_rows(self, gone: Iterable[ErasedRow]) -> dict[str, int]:
         by_entity: dict[str, list[UUID]] = {}

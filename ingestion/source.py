@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from functools import cached_property, partial
 from typing import Any
@@ -18,15 +18,19 @@ from ingestion.airbyte.launch import prepare_launch
 from ingestion.airbyte.manifest import (
     CONNECTORS,
     check_settings,
+    documented_limit,
     load_manifest,
     read_manifest,
 )
 from ingestion.airbyte.process_connector import ProcessConnector
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
+from ingestion.airbyte.transformation import stream_transformation
 from ingestion.live.client import Client, NotReadable
-from ingestion.mapping.format import StreamMapping, load_mapping
+from ingestion.mapping.format import StreamMapping, holds_raw_records
+from ingestion.mapping.loading import load_mapping
 from ingestion.mapping.mapper import Mapper
+from ingestion.request_budget import Queue
 from ingestion.workspace.source_config import SourceConfig
 
 
@@ -59,20 +63,24 @@ class Source:
         self._specs = specs
         self._chosen = config.streams
         self._discovered: tuple[DiscoveredStream, ...] = ()
-        self._reader = _connector(config, self.settings)
+        self.reader = _connector(config, self.settings)
+        self.requests_per_minute = config.requests_per_minute or documented_limit(
+            self.manifest, str(self.settings.get("base_url", ""))
+        )
         self.mapped = _mapping(config, specs)
         if config.origin.connector is not None:
             self._refuse_strange(stream["name"] for stream in self.manifest["streams"])
         self._stream_of = {
-            mapped.entity: name
+            entity: name
             for name, stream in self.mapped.items()
-            for mapped in stream.entities
+            if not stream.raw  # of which there may be many
+            for entity in stream.entity_names
         }
 
     @property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest of a connector that has one, else an empty one."""
-        reader = self._reader
+        reader = self.reader
         return reader.manifest if isinstance(reader, DeclarativeConnector) else {}
 
     @cached_property
@@ -87,52 +95,66 @@ class Source:
         discovered = self._discovered or self.discover()
         self._refuse_strange(stream.name for stream in discovered)
         found = {**self.mapped}
+        raw = holds_raw_records(self._specs)
         for stream in discovered:
-            # Kept as records, so a mapping made later can be applied to what is there.
-            found.setdefault(stream.name, StreamMapping(key=stream.primary_key or None))
+            # Kept as they are, so a mapping made later can be applied to what is there.
+            kept = StreamMapping(key=stream.primary_key or None, raw=raw)
+            found.setdefault(stream.name, kept)
         if self._chosen is None:
             return found
         return {name: mapping for name, mapping in found.items() if name in self._chosen}
 
     @property
     def unmapped(self) -> tuple[str, ...]:
-        """The streams among them that no mapping claims: they are stored as records only."""
+        """The streams among them that no mapping claims: their records are kept as they come."""
         return tuple(name for name in self.streams if name not in self.mapped)
 
     def stream(self, name: str, tenant: str) -> Stream:
         """The stream as the index knows it."""
-        entities = tuple(mapped.entity for mapped in self._mapping(name).entities)
+        entities = self._mapping(name).entity_names
         return Stream(tenant=tenant, source=self.name, name=name, entities=entities)
 
     def mapper(self, name: str, tenant: str) -> Mapper:
         """What turns the stream's records into rows of the tenant."""
         return Mapper(self._mapping(name), self.stream(name, tenant), self._specs, self.settings)
 
+    def transformation(self, name: str) -> Callable[[Record], Record]:
+        """What a record goes through that comes with the stream, for one that comes alone."""
+        return stream_transformation(self.manifest, name, self.settings)
+
     def stream_of(self, entity: str) -> str | None:
         """The stream whose records become rows of the entity, None when there is none."""
         return self._stream_of.get(entity)
 
-    def client(self) -> Client:
-        """A client for single requests; the caller closes it.
+    def queue_at(self, queue: Queue) -> None:
+        """Let each request of a sync wait for its turn.
+
+        A connector that runs as a process sends its requests by itself, and nothing holds them.
+        """
+        if isinstance(self.reader, DeclarativeConnector):
+            self.reader.admit = queue.wait
+
+    def client(self, admit: Callable[[], None] | None = None) -> Client:
+        """A client for single requests, each of which `admit` may refuse; the caller closes it.
 
         Raises NotReadable for a connector whose address and credentials only itself knows how to
         use.
         """
         if "requester" not in self.manifest.get("definitions", {}):
             raise NotReadable("its connector reads whole streams, and no single records")
-        return Client(self.manifest, self.settings, self.name)
+        return Client(self.manifest, self.settings, self.name, admit)
 
     def specification(self) -> Mapping[str, Any]:
         """The JSON schema of its settings. Raises SourceError when the connector cannot say."""
         try:
-            return self._reader.specification()
+            return self.reader.specification()
         except (ConnectorError, ConfigurationError) as error:
             raise SourceError(self.name, None, _reason(error)) from None
 
     def discover(self) -> tuple[DiscoveredStream, ...]:
         """All streams that the connector has now. Raises SourceError when it cannot say."""
         try:
-            self._discovered = self._reader.discover()
+            self._discovered = self.reader.discover()
         except (ConnectorError, ConfigurationError) as error:
             raise SourceError(self.name, None, _reason(error)) from None
         return self._discovered
@@ -144,7 +166,7 @@ class Source:
         it is the credentials or the network, and every attempt may take a minute.
         """
         try:
-            problem = self._reader.check()
+            problem = self.reader.check()
             if problem is not None:
                 return CheckResult(problem=problem)
             wanted = [name for name in self.streams if streams is None or name in streams]
@@ -167,7 +189,7 @@ class Source:
         came before it is good.
         """
         try:
-            yield from self._reader.read(stream, state, warn)
+            yield from self.reader.read(stream, state, warn)
         except (ConnectorError, ConfigurationError) as error:
             raise SourceError(self.name, stream, _reason(error)) from None
 

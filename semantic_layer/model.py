@@ -64,6 +64,11 @@ class Entity:
     def name(self) -> str:
         return self.spec.name
 
+    @property
+    def plural_words(self) -> str:
+        """The plural as a person writes it."""
+        return self.plural.replace("_", " ")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -92,6 +97,7 @@ class _Field(_Strict):
     type: FieldType
     values: tuple[str, ...] = ()
     keep_raw: bool = False
+    search: bool = False
     description: str = ""
 
 
@@ -176,6 +182,12 @@ def _spec(
     relations = {
         name: _relation(path, name, given, files) for name, given in file.relations.items()
     }
+    for spec in fields.values():
+        if spec.search and spec.type is not FieldType.TEXT:
+            raise ConfigurationError(
+                f"{path}: {spec.name!r} has `search: true`, which only fields of type text can"
+                f" have; it is of type {spec.type}."
+            )
     clashes = sorted((fields.keys() | _TIMES.keys()) & relations.keys())
     if clashes:
         raise ConfigurationError(

@@ -36,7 +36,7 @@ class Reading:
         if self.entity.resolved_from is not None and self.customer is not None:
             return f"{self.entity.name} {self.customer}"
         kinds = [segment.name.replace("_", " ") for segment in self.segments]
-        what = " ".join([*kinds, self.entity.plural])
+        what = " ".join([*kinds, self.entity.plural_words])
         return what if self.customer is None else f"{what} of {self.customer}"
 
     def of(self, customer: str) -> Reading:
@@ -92,7 +92,7 @@ class Vocabulary:
         """Requests that would be understood, near to words that were not."""
         names = {" ".join(words): entity for words, entity in self._names.items()}
         close = get_close_matches(unknown.lower(), names, n=3, cutoff=0.6)
-        return list(dict.fromkeys(names[name].plural for name in close))
+        return list(dict.fromkeys(names[name].plural_words for name in close))
 
     def _entity_readings(
         self, words: Sequence[str]

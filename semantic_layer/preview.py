@@ -93,7 +93,7 @@ class _Passes:
         gained, lost = samples.read(self._connection, self._frame)
         return EntityImpact(
             entity=self.entity.name,
-            plural=self.entity.plural,
+            plural=self.entity.plural_words,
             rows=self._rows,
             groups=len(self._groups),
             affected=tuple(each for group in self._groups for each in group.affected()),

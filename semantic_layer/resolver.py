@@ -119,7 +119,9 @@ class Resolver:
 
 def _not_understood(vocabulary: Vocabulary, part: Model, text: str) -> Asked:
     unknown = vocabulary.unknown(text)
-    named = sorted(entity.plural for entity in part.entities.values() if entity.within is None)
+    named = sorted(
+        entity.plural_words for entity in part.entities.values() if entity.within is None
+    )
     return Asked(
         status="NOT_UNDERSTOOD",
         variables={},

@@ -163,7 +163,7 @@ class _Types:
                     GraphQLNonNull(self._pages[entity.name]),
                     self._arguments[entity.name],
                     _answer,
-                    description=f"A page of {entity.plural}. {entity.description}",
+                    description=f"A page of {entity.plural_words}. {entity.description}",
                 )
         return roots
 

@@ -75,8 +75,9 @@ class Scope(EntityPlace):
         """Refuse to filter or sort by a field that the caller may not read in the clear."""
         if not self.visibility.clear(name):
             raise NotPermitted(
-                f"{self.entity.plural} cannot be {use} by {camel(name)!r}: you do not see that"
-                " field in full on every row. Leave it out, or ask a data owner for access to it."
+                f"{self.entity.plural_words} cannot be {use} by {camel(name)!r}: you do not see"
+                " that field in full on every row. Leave it out, or ask a data owner for access"
+                " to it."
             )
 
     def in_clear(self, name: str) -> ColumnElement[bool]:

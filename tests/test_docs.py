@@ -23,6 +23,7 @@ from ingestion.mapping.format import (
     Case,
     Children,
     EntityMapping,
+    Join,
     Live,
     Lookup,
     MoneyValue,
@@ -41,6 +42,7 @@ MODEL = load_model()
 
 _MAPPING_PARTS = (
     StreamMapping, EntityMapping, Value, Case, MoneyValue, Reference, Live, Children, Lookup,
+    Join,
 )  # fmt: skip
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.embedding_commands import embeddings
 from api.cli.policy.commands import policies
 from api.cli.run_commands import runs
 from api.cli.secret_commands import secrets
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(embeddings, name="embedding")
 app.add_typer(policies, name="policy")
 app.add_typer(runs, name="runs")
 app.add_typer(source_commands, name="source")
@@ -72,12 +74,20 @@ def worker(
     concurrency: Annotated[
         int | None, typer.Option(help="How many syncs at once. [default: 2]")
     ] = None,
+    embedding: Annotated[
+        bool | None,
+        typer.Option(
+            "--embedding/--no-embedding",
+            help="Embed texts, in a process beside. [default: REMIT_EMBEDDING]",
+        ),
+    ] = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
     """Do the syncs that are due, until stopped; on as many machines as you like."""
     from api.cli.worker import run_worker
 
-    run_worker(load_settings(worker_concurrency=concurrency), until_eof=until_eof)
+    settings = load_settings(worker_concurrency=concurrency, embedding=embedding)
+    run_worker(settings, until_eof=until_eof)
 
 
 @app.command()

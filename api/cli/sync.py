@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from contextlib import contextmanager
+from threading import Event, Thread
 
 from rich.table import Table
 from sqlalchemy import func, select
@@ -17,9 +19,10 @@ from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, RemitError, Unavailable
 from index.tables import record
-from ingestion import Progress, Source, SyncReport, sync_source
+from ingestion import Source, SyncReport, SyncStopped, sync_source
 from semantic_layer import Model
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _COUNTS = ("read", "written", "unchanged", "deleted", "rejected")
 
 
@@ -32,12 +35,15 @@ def run_sync(
     allow_deletes: bool = False,
     at_once: int = 1,
 ) -> None:
-    """Sync the named sources, or all. Raises Unavailable when not all could be read."""
+    """Sync the named sources, or all, until SIGINT or SIGTERM.
+
+    Raises Unavailable when not all could be read.
+    """
     log_to_stderr()
     if streams and len(names) != 1:
         raise ConfigurationError("Name the one source that --stream is of.")
     model = open_model(settings)
-    with open_database(settings) as database:
+    with open_database(settings) as database, _stop_on_signal() as stop:
         chosen = _chosen(settings, database, model, names)
         reports = sync_all(
             settings,
@@ -48,10 +54,14 @@ def run_sync(
             reconcile=reconcile,
             allow_deletes=allow_deletes,
             at_once=at_once,
+            stop=stop,
         )
     show(reports)
-    if len(reports) < len(chosen) or not all(report.complete for report in reports):
-        raise Unavailable("Not everything could be read; what is said above tells why.")
+    if len(reports) == len(chosen) and all(report.complete for report in reports):
+        return
+    if stop.is_set():
+        raise Unavailable("Stopped before everything was read; the next sync goes on from there.")
+    raise Unavailable("Not everything could be read; what is said above tells why.")
 
 
 def sync_all(
@@ -64,22 +74,21 @@ def sync_all(
     reconcile: bool = False,
     allow_deletes: bool = False,
     at_once: int = 1,
+    stop: Event | None = None,
 ) -> list[SyncReport]:
     """Sync so many sources at once with progress shown; one that fails stops no other.
 
-    The reports are in the order of the sources; one that did not even begin has none.
+    Once `stop` is set, each ends with the batch under way. The reports are in the order of the
+    sources; one that did not even begin, or was stopped, has none.
     """
     tables = EntityTables(model.specs)
-    stopping = Event()
+    stop = stop or Event()
     # Only who reads everything can know how much that will be.
     totals = _held(database, settings.tenant) if reconcile else None
 
     def sync(source: Source) -> SyncReport | None:
-        def tell(progress: Progress) -> None:
-            if stopping.is_set():
-                raise _Stopped
-            progress_shown.show(progress)
-
+        if stop.is_set():
+            return None
         progress_shown.begin(source.name)
         try:
             return sync_source(
@@ -89,10 +98,14 @@ def sync_all(
                 source,
                 tenant=settings.tenant,
                 streams=streams,
-                progress=tell,
+                progress=progress_shown.show,
+                stop=stop,
                 reconcile=reconcile,
                 allow_deletes=allow_deletes,
             )
+        except SyncStopped:
+            errors.print(f"{source.name}: stopped; what was written stays.", markup=False)
+            return None
         except RemitError as error:
             errors.print(f"{source.name}: {error}", markup=False)
             return None
@@ -104,18 +117,29 @@ def sync_all(
             reports = [sync(source) for source in sources]
         else:
             with ThreadPoolExecutor(at_once) as threads:
-                try:
-                    reports = list(threads.map(sync, sources))
-                except KeyboardInterrupt:
-                    stopping.set()
-                    threads.shutdown(wait=False, cancel_futures=True)
-                    errors.print("Stopping after the batches that are under way.")
-                    raise
+                reports = list(threads.map(sync, sources))
     return [report for report in reports if report is not None]
 
 
-class _Stopped(Exception):
-    """Somebody pressed Ctrl-C: what was committed stays, and the next sync goes on from there."""
+@contextmanager
+def _stop_on_signal() -> Iterator[Event]:
+    """What the first of the signals sets; the second ends this process at once."""
+    stop = Event()
+
+    def stop_soon(*_: object) -> None:
+        stop.set()
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        # In a thread of its own, for the signal may have come in the middle of another line.
+        words = "Stopping after the batches that are under way; Ctrl-C again stops at once."
+        Thread(target=errors.print, args=(words,)).start()
+
+    before = {number: signal.signal(number, stop_soon) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _held(database: Database, tenant: str) -> Totals:

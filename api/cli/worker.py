@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
+from sqlalchemy.exc import ProgrammingError
+
+from api.cli.embedding_process import EmbeddingProcess
 from api.cli.screen import errors, log_to_stderr
 from api.services import find_source, open_database, open_model
 from api.settings import Settings
+from index.database import Database
+from index.embedding import is_anything_due, missing_package
 from index.entity_tables import EntityTables
+from index.errors import ConfigurationError
 from ingestion.schedule.worker import Worker
+
+log = logging.getLogger("remit.worker")
 
 _POLITE = 5  # of 19: requests that are being answered go before the syncs beside them
 
@@ -24,10 +34,11 @@ def run_worker(settings: Settings, *, until_eof: bool = False) -> None:
     log_to_stderr()
     logging.getLogger("remit.worker").setLevel(logging.INFO)
     model = open_model(settings)
+    tables = EntityTables(model.specs)
     with open_database(settings) as database:
         worker = Worker(
             database,
-            EntityTables(model.specs),
+            tables,
             model,
             lambda name: find_source(settings, database, model, name),
             tenant=settings.tenant,
@@ -38,13 +49,38 @@ def run_worker(settings: Settings, *, until_eof: bool = False) -> None:
             os.nice(_POLITE)
         else:
             errors.print(f"Worker {worker.name} is at work; Ctrl-C stops.", markup=False)
-        asyncio.run(_run(worker, until_eof=until_eof))
+        with _embedding(settings, database, tables):
+            asyncio.run(_run(worker, until_eof=until_eof))
     if worker.unfinished:
         names = ", ".join(sorted(worker.unfinished))
         errors.print(f"Left unfinished, to be gone on with: {names}.", markup=False)
         # Their threads wait for sources, and the interpreter would wait for them.
         sys.stderr.flush()
         os._exit(0)
+
+
+def _embedding(
+    settings: Settings, database: Database, tables: EntityTables
+) -> AbstractContextManager[object]:
+    """What embeds beside the worker, if it is to and can."""
+    if not settings.embedding:
+        return contextlib.nullcontext()
+    missing = missing_package()
+    if missing is not None:
+        log.info("%s", missing)
+        return contextlib.nullcontext()
+
+    def is_due() -> bool:
+        try:
+            with database.writing() as connection:
+                return is_anything_due(connection, tables)
+        except ProgrammingError as error:
+            raise ConfigurationError(
+                "Nothing is embedded: the tables for it are missing. Run `remit migrate`, then"
+                " start this again."
+            ) from error
+
+    return EmbeddingProcess(is_due)
 
 
 async def _run(worker: Worker, *, until_eof: bool) -> None:

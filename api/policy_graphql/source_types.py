@@ -21,6 +21,12 @@ class SourceStream:
     problem: str | None = strawberry.field(
         description="Why it does not count as fresh since then; null when it does."
     )
+    reconciled_at: datetime | None = strawberry.field(
+        description="When all of it was last read to find what is gone."
+    )
+    reconcile_problem: str | None = strawberry.field(
+        description="Why that found nothing out, and what to do; null when it did."
+    )
     rejected: int = strawberry.field(description="Records that are set aside.")
 
     @classmethod
@@ -32,5 +38,7 @@ class SourceStream:
             synced_at=health.synced_at,
             tried_at=health.tried_at,
             problem=health.problem,
+            reconciled_at=health.reconciled_at,
+            reconcile_problem=health.reconcile_problem,
             rejected=health.rejected,
         )

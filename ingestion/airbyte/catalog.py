@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,13 +84,16 @@ def read_catalog(catalog: Mapping[str, Any]) -> tuple[DiscoveredStream, ...]:
     )
 
 
-def configured_catalog(stream: DiscoveredStream) -> Mapping[str, Any]:
-    """The catalog that asks a connector for this stream alone."""
-    configured = {
-        "stream": stream.raw,
-        "sync_mode": "incremental" if stream.incremental else "full_refresh",
-        "destination_sync_mode": "append_dedup" if stream.primary_key else "append",
-        "cursor_field": list(stream.cursor_field),
-        "primary_key": [list(path) for path in stream.primary_key],
-    }
-    return {"streams": [configured]}
+def configured_catalog(streams: Sequence[DiscoveredStream]) -> Mapping[str, Any]:
+    """The catalog that asks a connector for these streams alone."""
+    configured = [
+        {
+            "stream": stream.raw,
+            "sync_mode": "incremental" if stream.incremental else "full_refresh",
+            "destination_sync_mode": "append_dedup" if stream.primary_key else "append",
+            "cursor_field": list(stream.cursor_field),
+            "primary_key": [list(path) for path in stream.primary_key],
+        }
+        for stream in streams
+    ]
+    return {"streams": configured}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from index.errors import Unavailable
@@ -21,6 +22,18 @@ class ConnectorError(Unavailable):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the read of one stream among several ended; the first is why it is not complete.
+
+    After a refusal no record may be missed for not having come.
+    """
+
+    problem: str | None
+    warnings: tuple[str, ...] = ()
+    refused: bool = False
 
 
 class Connector(Protocol):

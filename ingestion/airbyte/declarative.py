@@ -10,7 +10,7 @@ from airbyte_protocol_dataclasses.models import SyncMode
 from ingestion.airbyte.catalog import DiscoveredStream, read_catalog
 from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.diagnosis import listening, reason
-from ingestion.airbyte.in_process import discover_streams, read_stream
+from ingestion.airbyte.in_process import Admit, discover_streams, read_stream
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
 
@@ -29,6 +29,7 @@ class DeclarativeConnector:
         self._settings = settings
         self._name = name
         self._redact = redact
+        self.admit: Admit | None = None  # lets each request of `read` through
 
     def specification(self) -> Mapping[str, Any]:
         schema: Mapping[str, Any] = self.manifest.get("spec", {}).get(
@@ -62,7 +63,12 @@ class DeclarativeConnector:
         with listening(stream, reader, self._redact) as findings:
             try:
                 for item in read_stream(
-                    self._manifest_of(stream), self._settings, stream, state, logger=reader
+                    self._manifest_of(stream),
+                    self._settings,
+                    stream,
+                    state,
+                    logger=reader,
+                    admit=self.admit,
                 ):
                     # A STATE after a refusal would cover records that never came.
                     if not (findings.ignored_refusals and isinstance(item, State)):

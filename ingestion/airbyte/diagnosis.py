@@ -64,6 +64,9 @@ def refusal(status: int) -> str:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "unknown status"
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        # As from a source that answers strangers with an empty list.
+        return f"it answered {status} ({phrase}), but its manifest sees a refusal; {_ADVICE[401]}"
     advice = _ADVICE.get(status)
     return f"it answered {status} ({phrase})" + (f"; {advice}" if advice else "")
 

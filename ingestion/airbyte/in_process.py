@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airbyte_cdk.models import airbyte_protocol as cdk
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
     ConcurrentDeclarativeSource,
 )
+from airbyte_cdk.sources.streams.call_rate import APIBudget
 from airbyte_protocol_dataclasses import models as protocol
 
 from ingestion.airbyte.connector import Record
 from ingestion.airbyte.manifest import refuse_foreign_code
 from ingestion.airbyte.state import State, has_position, stream_state
 
-__all__ = ["Record", "State", "discover_streams", "read_stream"]
+__all__ = ["Admit", "Record", "State", "discover_streams", "read_stream"]
+
+Admit = Callable[[Callable[[], bool]], None]
+"""Comes back when a request may be sent; it is told how to find out that nobody wants it now."""
 
 
 def discover_streams(
@@ -33,8 +37,9 @@ def read_stream(
     state: Any | None,
     *,
     logger: str,
+    admit: Admit | None = None,
 ) -> Iterator[Record | State]:
-    """The stream's records, and STATE in between, as plain values.
+    """The stream's records, and STATE in between, as plain values; `admit` lets requests through.
 
     Raises RuntimeError when the stream broke off; why is only in the CDK's log, under `logger`.
     """
@@ -45,6 +50,7 @@ def read_stream(
         state=states,
         source_config=dict(manifest),
         logger_name=logger,
+        admit=admit,
     )
     complete = False
     try:
@@ -72,8 +78,10 @@ def read_stream(
 class _Source(ConcurrentDeclarativeSource):
     """The CDK's source with a logger of our naming, a way to stop it, and no foreign code."""
 
-    def __init__(self, *, logger_name: str, **options: Any) -> None:
+    def __init__(self, *, logger_name: str, admit: Admit | None = None, **options: Any) -> None:
         self._logger_name = logger_name.removeprefix("airbyte.")
+        self._admit = admit
+        self._is_over = False
         super().__init__(**options)
 
     @property
@@ -90,12 +98,20 @@ class _Source(ConcurrentDeclarativeSource):
         refuse_foreign_code(streams, "a stream made while it runs")
         return streams
 
+    def _prepare_for_stream_build(self) -> None:
+        super()._prepare_for_stream_build()
+        own = self._constructor._api_budget
+        if self._admit is not None and not isinstance(own, _Admission):
+            admission = _Admission(self._admit, lambda: self._is_over, own)
+            self._constructor._api_budget = admission
+
     def stop(self) -> None:
         """Let the CDK's threads end, also when nobody takes what they read any more.
 
         Parts of the stream that were not begun are dropped. One under way waits for room in a
         bounded queue, and a process that ends would wait for it.
         """
+        self._is_over = True
         self._concurrent_source._threadpool._shutdown()
         queue = self._concurrent_source._queue
 
@@ -106,6 +122,25 @@ class _Source(ConcurrentDeclarativeSource):
         with queue.mutex:
             queue.queue.clear()
             queue.not_full.notify_all()
+
+
+class _Admission(APIBudget):
+    """Asks before each request that is sent, after the budget that the manifest itself may have."""
+
+    def __init__(self, admit: Admit, is_over: Callable[[], bool], own: APIBudget | None) -> None:
+        super().__init__(policies=[])
+        self._admit = admit
+        self._is_over = is_over
+        self._own = own
+
+    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
+        if self._own is not None:
+            self._own.acquire_call(request, block, timeout)
+        self._admit(self._is_over)
+
+    def update_from_response(self, request: Any, response: Any) -> None:
+        if self._own is not None:
+            self._own.update_from_response(request, response)
 
 
 def _catalog(stream: str) -> protocol.ConfiguredAirbyteCatalog:

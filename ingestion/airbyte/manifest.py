@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer import (
@@ -116,6 +118,14 @@ def _foreign(place: str, code: str) -> ConfigurationError:
         f"{place} has Python code of its own ({code}), which is not run in this process. Use the"
         " connector as a process: a source with `package`, `command` or `image`."
     )
+
+
+def documented_limit(manifest: Mapping[str, Any], base_url: str) -> int | None:
+    """How many requests a minute the vendor allows, by the host: under `metadata` the manifest may
+    have `requests_per_minute: {"*.zendesk.com": 200}`. Other hosts have limits of their own."""
+    host = urlsplit(base_url).hostname or ""
+    limits = manifest.get("metadata", {}).get("requests_per_minute", {})
+    return next((int(limit) for name, limit in limits.items() if fnmatchcase(host, name)), None)
 
 
 def check_settings(manifest: Mapping[str, Any], settings: Mapping[str, Any], place: str) -> None:

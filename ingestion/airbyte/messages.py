@@ -37,11 +37,19 @@ def parse_message(line: bytes) -> Message | None:
     return None
 
 
-def stream_name(part: Mapping[str, Any]) -> str | None:
-    """The stream that a part of a message is about, None when it does not say so as agreed."""
+def stream_key(part: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Name and namespace of the stream that a part of a message is about.
+
+    The name is None when it does not say so as agreed, the namespace also where there is none.
+    """
     described = part.get("stream_descriptor")
-    name = described.get("name") if isinstance(described, Mapping) else None
-    return name if isinstance(name, str) else None
+    if not isinstance(described, Mapping):
+        return None, None
+    name, namespace = described.get("name"), described.get("namespace")
+    return (
+        name if isinstance(name, str) else None,
+        namespace if isinstance(namespace, str) else None,
+    )
 
 
 def is_progress(message: Message) -> bool:

@@ -1,7 +1,7 @@
-"""The CDK's ways from page to page, which notice a page that repeats.
+"""The CDK's ways from page to page, which notice pages that repeat.
 
-A source that overlooks which page it is asked for gives the same one for ever, and the CDK reads it
-for ever.
+A source that overlooks which page it is asked for gives the same one for ever, one whose tokens
+lead back gives the same few for ever, and the CDK reads them for ever.
 """
 
 from __future__ import annotations
@@ -23,10 +23,22 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from ingestion.airbyte.extractor import fingerprint
+from ingestion.airbyte.rounds import Rounds
+
+_ROUNDS = 3  # of the same pages; by chance the same two may come twice
 
 
 class SamePageError(Exception):
-    """The source gave the page again that it had given just before."""
+    """The source gave the page again that it had given just before, or pages that go round."""
+
+
+@dataclass
+class _Seen:
+    """What came of a part of a stream so far."""
+
+    token: Any | None = None  # for the next page
+    page: int | None = None
+    rounds: Rounds = field(default_factory=Rounds)
 
 
 @dataclass
@@ -38,7 +50,7 @@ class _Watchful(PaginationStrategy):
     """
 
     # The parts of a stream are read at once, each by one thread from its first page to its last.
-    _before: threading.local = field(
+    _of_thread: threading.local = field(
         default_factory=threading.local, init=False, repr=False, compare=False
     )
 
@@ -59,16 +71,19 @@ class _Watchful(PaginationStrategy):
             page_size_override=page_size_override,
             stream_slice=stream_slice,
         )
-        before = getattr(self._before, "page", None)
+        seen: _Seen | None = getattr(self._of_thread, "seen", None)
+        if seen is None or seen.token != last_page_token_value:
+            seen = _Seen()  # the first page of another part
         page = fingerprint(response)
-        self._before.page = None if token is None else (token, page)
-        if (
-            token is not None
-            and page is not None
-            and before == (last_page_token_value, page)
-            and (extracted_record_count(response, last_page_size) or token == last_page_token_value)
-        ):
+        if token is None or page is None:
+            self._of_thread.seen = None
+            return token
+        if not extracted_record_count(response, last_page_size):
+            page = hash((page, str(token)))
+        if page == seen.page or seen.rounds.take(page) >= _ROUNDS:
             raise SamePageError
+        seen.token, seen.page = token, page
+        self._of_thread.seen = seen
         return token
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -13,22 +14,24 @@ from typing import Any
 
 import orjson
 
+from index.errors import ConfigurationError
 from ingestion.airbyte.catalog import DiscoveredStream, configured_catalog, read_catalog
-from ingestion.airbyte.connector import ConnectorError, Record, Warn
+from ingestion.airbyte.connector import ConnectorError, Ended, Record, Warn
+from ingestion.airbyte.demultiplexer import Demultiplexer
 from ingestion.airbyte.launch import Launch
 from ingestion.airbyte.messages import DamagedMessage, Message, is_progress, parse_message
+from ingestion.airbyte.novelty import Novelty, identity
 from ingestion.airbyte.private_folder import private_folder, write_private
 from ingestion.airbyte.process import Process, ProcessFailure, allowed_environment
 from ingestion.airbyte.redaction import Redactor
-from ingestion.airbyte.remarks import Remarks
-from ingestion.airbyte.state import State, is_storable, received_state, sent_state
+from ingestion.airbyte.state import State, sent_state, shared_state
 
 _ENDING_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How long a connector may take, in seconds, and how long a message may be, in bytes.
+    """How long a connector may take, in seconds, and how much it may send, in bytes and records.
 
     A check repeats failed requests for most of a minute before it says that nobody answers.
     """
@@ -39,6 +42,7 @@ class Limits:
     idle: float = 900  # between two lines of a read, which waits out rate limits of a source
     progress: float = 3600  # between two that are a record, a STATE or a status of a stream
     message: int = 64 << 20
+    repeats: int = 1_000_000  # records in a row that came before
 
 
 class ProcessConnector:
@@ -82,80 +86,111 @@ class ProcessConnector:
     def read(
         self, stream: str, state: Any | None, warn: Warn
     ) -> Generator[Record | State, None, None]:
-        wanted = self._stream(stream)
-        files = {"config": self._settings, "catalog": configured_catalog(wanted)}
+        for _, item in self.read_together({stream: state}):
+            if not isinstance(item, Ended):
+                yield item
+                continue
+            for text in item.warnings:
+                warn(text, item.refused)
+            if item.problem is not None:
+                raise ConnectorError(item.problem)
+
+    def read_together(
+        self, states: Mapping[str, Any | None]
+    ) -> Generator[tuple[str, Record | State | Ended], None, None]:
+        """Read streams, each from its state on where there is one, by as few processes as will do.
+
+        Each item comes with its stream, and may stand between those of others; the last of a stream
+        says how it ended. A stream of which nothing came because another one failed is read anew.
+        """
+        try:
+            known = {stream.name: stream for stream in self._discovered or self.discover()}
+        except (ConnectorError, ConfigurationError) as error:
+            for name in states:
+                yield name, Ended(str(error).rstrip("."))
+            return
+        # Those that can go on together, by the state that they share.
+        groups: dict[str | None, dict[str, DiscoveredStream]] = {}
+        for name, state in states.items():
+            if name in known:
+                groups.setdefault(shared_state(state), {})[name] = known[name]
+            else:
+                yield name, Ended("the source does not have it (any more)")
+        for waiting in groups.values():
+            before = None
+            while waiting:
+                came = Demultiplexer([*waiting.values()], self._redact)
+                died = yield from self._read_once(waiting, states, came)
+                problem = came.problem or died
+                for name, ended in came.end(problem, before):
+                    if ended is not None:
+                        del waiting[name]
+                        yield name, ended
+                before = None if came.heard else problem
+
+    def _read_once(
+        self,
+        wanted: Mapping[str, DiscoveredStream],
+        states: Mapping[str, Any | None],
+        came: Demultiplexer,
+    ) -> Generator[tuple[str, Record | State], None, str | None]:
+        """What one process sends of the streams; returns why it did not end well."""
+        streams = [*wanted.values()]
+        files = {"config": self._settings, "catalog": configured_catalog(streams)}
         # A stream that cannot go on from a STATE may take an old one for its end.
-        if state is not None and wanted.incremental:
-            files["state"] = sent_state(state, wanted.raw)
-        remarks = Remarks(wanted.raw["name"], self._redact)
+        known = [
+            (stream.raw, states[stream.name])
+            for stream in streams
+            if stream.incremental and states[stream.name] is not None
+        ]
+        if known:
+            files["state"] = sent_state(known)
+        news = Novelty(self._limits.repeats)
         try:
             with self._running("read", files) as process:
-                messages = self._messages(process, remarks)
-                with closing(messages):
-                    yield from self._items(messages, wanted, remarks)
-                if remarks.error is None:
-                    remarks.error = self._end(process, remarks)
-        except ProcessFailure as error:
-            remarks.error = str(error)
-        finally:
-            for text in remarks.warnings:
-                warn(text, remarks.doubtful)
-        if remarks.error is not None:
-            raise ConnectorError(remarks.error)
+                with closing(self._messages(process, came)) as messages:
+                    for message in messages:
+                        for name, item in came.take(message):
+                            yield name, item
+                            self._watch(news, wanted[name], item)
+                        if came.is_over:
+                            break
+                if not came.is_over and (status := process.wait()) != 0:
+                    return self._death(process, status)
+        except (ProcessFailure, ConfigurationError) as error:
+            return str(error).rstrip(".")
+        return None
 
-    def _items(
-        self, messages: Iterator[Message], wanted: DiscoveredStream, remarks: Remarks
-    ) -> Iterator[Record | State]:
-        name = wanted.raw["name"]
-        for message in messages:
-            match message:
-                case {"type": "RECORD", "record": {"stream": str(about), "data": dict(data)}}:
-                    if about == name:
-                        remarks.records += 1
-                        yield data
-                case {"type": "STATE", "state": dict(told)}:
-                    received = received_state(told, name)
-                    if received is not None and wanted.incremental and not remarks.refused:
-                        if not is_storable(received):
-                            raise ProcessFailure("it sent a STATE that cannot be stored")
-                        yield received
-                case {"type": "RECORD" | "STATE"}:
-                    raise ProcessFailure("it sent a record or STATE that is not as agreed")
-                case _:
-                    remarks.take(message)
-                    if remarks.error is not None:
-                        # What it does after that is to try again, or to cover what never came.
-                        return
-
-    def _end(self, process: Process, remarks: Remarks) -> str | None:
-        """Why a read whose messages have ended is not complete; None when it is."""
-        status = process.wait()
-        if status != 0:
-            return self._death(process, status)
-        return remarks.end()
+    @staticmethod
+    def _watch(news: Novelty, stream: DiscoveredStream, item: Record | State) -> None:
+        news.take(repr(item.value) if isinstance(item, State) else identity(stream, item))
+        if news.is_over:
+            raise ProcessFailure(
+                f"it sent {news.repeated:,} records in a row that it had sent before"
+            )
 
     def _answer(
         self, verb: str, name: str, *, seconds: float, configured: bool = True
     ) -> Mapping[str, Any]:
         """The content of the one message that answers a verb. Raises ConnectorError."""
-        remarks = Remarks("", self._redact)
+        came = Demultiplexer((), self._redact)
         files = {"config": self._settings} if configured else {}
         try:
             with self._running(verb, files) as process:
-                for message in self._messages(process, remarks, seconds=seconds):
+                for message in self._messages(process, came, seconds=seconds):
                     answer = message.get(name)
                     if message["type"] in ("SPEC", "CONNECTION_STATUS", "CATALOG") and isinstance(
                         answer, dict
                     ):
                         return answer
-                    remarks.take(message)
+                    deque(came.take(message), maxlen=0)
                 status = process.wait()
-                raise ConnectorError(remarks.error or self._death(process, status))
+                raise ConnectorError(came.problem or self._death(process, status))
         except ProcessFailure as error:
             raise ConnectorError(str(error)) from None
 
     def _messages(
-        self, process: Process, remarks: Remarks, *, seconds: float | None = None
+        self, process: Process, came: Demultiplexer, *, seconds: float | None = None
     ) -> Generator[Message, None, None]:
         idle = self._limits.idle if seconds is None else None
         got_on = time.monotonic()
@@ -165,7 +200,7 @@ class ProcessConnector:
             except DamagedMessage:
                 raise ProcessFailure("it sent a message that is not valid JSON") from None
             if message is None:
-                remarks.print(line)
+                came.print(line)
             else:
                 yield message
             now = time.monotonic()
@@ -193,13 +228,6 @@ class ProcessConnector:
                     yield process
             finally:
                 _run_ending(launch.ending)
-
-    def _stream(self, name: str) -> DiscoveredStream:
-        streams = self._discovered or self.discover()
-        for stream in streams:
-            if stream.name == name:
-                return stream
-        raise ConnectorError("the source does not have it (any more)")
 
     def _death(self, process: Process, status: int) -> str:
         """How a process ended before it was done, with its own last words."""

@@ -1,11 +1,10 @@
-"""What a connector says of a read beside its records: warnings, its error, and how it ended."""
+"""What a connector says of a stream beside its records: warnings, its error, and how it ended."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from ingestion.airbyte.messages import Message, stream_name
 from ingestion.airbyte.redaction import Redactor
 
 _MOST = 20  # warnings
@@ -18,17 +17,32 @@ _REFUSAL = re.compile(
 )
 
 
-class Remarks:
-    """Collected while one stream is read; `stream` is its name as the connector has it."""
+def is_refusal(text: str) -> bool:
+    """Whether a line of a log speaks of what the source did not let the connector read."""
+    return _REFUSAL.search(text) is not None
 
-    def __init__(self, stream: str, redact: Redactor) -> None:
+
+class Remarks:
+    """Collected while one stream is read."""
+
+    def __init__(self, redact: Redactor) -> None:
         self.records = 0
         self.error: str | None = None
         self.warnings: list[str] = []
-        self._stream = stream
+        self.status: str | None = None  # the last that was told
+        self.heard = False  # whether anything came that is of this stream
         self._redact = redact
-        self._status: str | None = None
         self._refusals: list[str] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether the connector called the stream complete, and nothing spoke against it."""
+        return self.status == "COMPLETE" and self.error is None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the connector has begun with the stream, as far as it tells, and goes on."""
+        return self.status in ("STARTED", "RUNNING") and self.error is None
 
     @property
     def refused(self) -> bool:
@@ -40,53 +54,26 @@ class Remarks:
         """Whether the log speaks of a refusal, though it may have been of something else."""
         return bool(self._refusals)
 
-    def take(self, message: Message) -> None:
-        """Take a message that is neither record nor STATE."""
-        match message:
-            case {"type": "LOG", "log": {"level": str(level), "message": str(text)}}:
-                self._log(level, text)
-            case {"type": "TRACE", "trace": {"type": "ERROR", "error": dict(error)}}:
-                self._fail(error)
-            case {"type": "TRACE", "trace": {"type": "STREAM_STATUS", "stream_status": dict(told)}}:
-                if stream_name(told) == self._stream:
-                    self._status = told.get("status")
-            case {"type": "CONTROL"}:
-                self._warn(
-                    "the connector changed its settings while it ran, perhaps a token that can be"
-                    " used only once; the change is not kept"
-                )
-
-    def print(self, line: bytes) -> None:
-        """Take a line that is no message."""
-        if text := line.decode(errors="replace").strip():
-            self._warn(f"it printed: {text}")
-
-    def end(self) -> str | None:
-        """Why a read that ended with exit status 0 is not complete; None when it is.
-
-        A connector that tells how its streams are doing must have told that this one is complete.
-        Those from before that only have their exit status.
-        """
-        for text in self._refusals:
-            self._warn(text)
-        if self._status in (None, "COMPLETE"):
-            return None
-        return "the connector ended without saying that the stream is complete"
-
-    def _log(self, level: str, text: str) -> None:
-        if _REFUSAL.search(text):
+    def log(self, level: str, text: str) -> None:
+        """Take a line of the connector's log."""
+        if is_refusal(text):
             self._refusals = [*self._refusals, self._redact.line(text)][:_MOST]
         if level in _LEVELS:
-            self._warn(text)
+            self.warn(text)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Keep a text for the report."""
         text = self._redact.line(text)
         if text not in self.warnings and len(self.warnings) < _MOST:
             self.warnings.append(text)
 
-    def _fail(self, error: dict[str, Any]) -> None:
-        if stream_name(error) in (None, self._stream) and self.error is None:
-            # `message` is meant for people; `internal_message` and the trace may quote payload.
-            text = error.get("message")
+    def fail(self, text: Any) -> None:
+        """Take the connector's message that the stream failed; the first of several counts."""
+        if self.error is None:
             told = self._redact.line(text).rstrip(".") if isinstance(text, str) else ""
             self.error = told or "the connector failed"
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        for text in self._refusals:
+            self.warn(text)

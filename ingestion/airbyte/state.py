@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from ingestion.airbyte.messages import stream_name
 
 # What connectors send at the end of a stream that has no position to remember. Given back, the
 # second one means that there is nothing left to read, ever.
@@ -45,16 +43,16 @@ def is_storable(state: State) -> bool:
     return _NUL.search(text) is None
 
 
-def received_state(message: Mapping[str, Any], stream: str) -> State | None:
-    """The STATE of a message to keep; None when it is about another stream, or has no position."""
+def received_state(message: Mapping[str, Any]) -> State | None:
+    """The STATE of a message to keep; None when it has no position, or not the shape agreed."""
     match message.get("type"):
         case "GLOBAL":
             return State(_bare(message))
         case "STREAM":
             inner = message.get("stream")
-            if not isinstance(inner, Mapping) or stream_name(inner) != stream:
-                return None
-            return State(_bare(message)) if has_position(inner.get("stream_state")) else None
+            if isinstance(inner, Mapping) and has_position(inner.get("stream_state")):
+                return State(_bare(message))
+            return None
         case _:
             data = message.get("data")
             return State({"type": "LEGACY", "data": data}) if data else None
@@ -65,16 +63,38 @@ def _bare(message: Mapping[str, Any]) -> dict[str, Any]:
     return {name: message[name] for name in ("type", "stream", "global") if name in message}
 
 
-def sent_state(value: Any, stream: Mapping[str, Any]) -> Any:
-    """The content of a state file; `stream` is the stream as the connector's catalog has it."""
+def shared_state(value: Any) -> str | None:
+    """What tells one state of several streams together from another; None for that of one stream.
+
+    Streams go on together only from the same one: of two that differ nobody knows which covers
+    less.
+    """
     match value:
+        case {"type": "LEGACY" | "GLOBAL"}:
+            return json.dumps(value, sort_keys=True)
+    return None
+
+
+def sent_state(states: Sequence[tuple[Mapping[str, Any], Any]]) -> Any:
+    """The content of a state file for streams as the connector's catalog has them, with the state
+    of each: one that they share, or each its own."""
+    match states[0][1]:
         case {"type": "LEGACY", "data": data}:
             return data
-        case {"type": "STREAM" | "GLOBAL"}:
-            return [value]
+        case {"type": "GLOBAL"} as shared:
+            return [shared]
+    return [_own_state(stream, value) for stream, value in states]
+
+
+def _own_state(stream: Mapping[str, Any], value: Any) -> Any:
+    match value:
+        case {"type": "STREAM"}:
+            return value
     descriptor = {name: stream[name] for name in ("name", "namespace") if stream.get(name)}
-    state = {"stream_descriptor": descriptor, "stream_state": value}
-    return [{"type": "STREAM", "stream": state}]
+    return {
+        "type": "STREAM",
+        "stream": {"stream_descriptor": descriptor, "stream_state": value},
+    }
 
 
 def stream_state(value: Any) -> Any:

@@ -7,7 +7,7 @@ import time
 
 
 class BudgetSpent(Exception):
-    """No request is left, or no time; the text says which."""
+    """No request is left, of the answer's or of the source's, or no time; the text says which."""
 
 
 class Budget:

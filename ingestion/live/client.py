@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import orjson
@@ -32,9 +32,12 @@ READ_SECONDS = 5.0
 ANSWER_SECONDS = 8.0  # until all of an answer is there
 LONGEST_ANSWER = 32 << 20
 CONNECTIONS = 16
+REMEMBERED_SECONDS = 300.0  # what a source says of itself: names of fields, stages
 _PIECE = 1 << 16
 
 _GONE = (404, 410)
+
+_T = TypeVar("_T")
 
 
 class NoAnswer(Unavailable):
@@ -49,17 +52,27 @@ class NotReadable(NoAnswer):
 class Answer:
     """The body of an answer, None when the source has nothing there (any more), and its time.
 
-    `at` is the source's own clock where it tells it, so that it compares with the source's times.
+    `at` is the source's own clock where it tells it, so that it compares with the source's times;
+    `next` is the address of the next page, where the header Link has it.
     """
 
     body: Any | None
     at: datetime
+    next: str | None = None
 
 
 class Client:
     """Requests to one source; safe to use from several threads."""
 
-    def __init__(self, manifest: Mapping[str, Any], settings: Mapping[str, Any], name: str) -> None:
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        name: str,
+        admit: Callable[[], None] | None = None,
+    ) -> None:
+        """`admit` is called before each request that is sent, and may raise."""
+        self._admit = admit
         definition = manifest.get("definitions", {}).get("requester")
         if definition is None:
             raise ConfigurationError(
@@ -76,7 +89,7 @@ class Client:
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
-        self._lookups: dict[str, str] = {}
+        self._remembered: dict[str, tuple[float, Any]] = {}
         self._lookup_lock = threading.Lock()
 
     def get(
@@ -105,16 +118,20 @@ class Client:
         if not response.ok:
             raise NoAnswer(refusal(response.status_code))
         try:
-            return Answer(orjson.loads(body), _answered_at(response))
+            following = response.links.get("next", {}).get("url")
+            return Answer(orjson.loads(body), _answered_at(response), following)
         except orjson.JSONDecodeError:
             raise NoAnswer("it sent an answer that is not JSON") from None
 
-    def once(self, name: str, read: Callable[[], str]) -> str:
-        """A text that is read from the source the first time, and remembered."""
+    def once(self, name: str, read: Callable[[], _T], *, anew: bool = False) -> _T:
+        """What is read from the source the first time, and remembered for some minutes."""
         with self._lookup_lock:
-            if name not in self._lookups:
-                self._lookups[name] = read()
-            return self._lookups[name]
+            at, value = self._remembered.get(name, (0.0, None))
+            now = time.monotonic()
+            if anew or value is None or now - at > REMEMBERED_SECONDS:
+                value = read()
+                self._remembered[name] = now, value
+            return cast(_T, value)
 
     def close(self) -> None:
         self._session.close()
@@ -141,6 +158,8 @@ class Client:
         """The answer with its body, piece by piece: a timeout of `requests` is one of each piece,
         and a source that drips would hold a thread for ever."""
         body = bytearray()
+        if self._admit is not None:
+            self._admit()
         with self._session.get(
             url,
             params=parameters,
@@ -164,6 +183,8 @@ class Client:
             refresh()
         except requests.RequestException as error:
             raise NoAnswer(reason(error)) from None
+        except ValueError:
+            return False  # the settings have a token and nothing to get another with
         return True
 
 

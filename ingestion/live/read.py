@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
+
 from index.rejected import Rejection
 from index.writer import Unstorable
 from ingestion.airbyte.in_process import Record
 from ingestion.live.budget import Budget
-from ingestion.live.client import Answer, Client, NotReadable
-from ingestion.mapping.format import Children, Lookup
+from ingestion.live.client import Answer, Client, NoAnswer, NotReadable
+from ingestion.mapping.format import PLACEHOLDER, Children, Join, Lookup
 from ingestion.mapping.mapper import Mapped, Unmappable
-from ingestion.mapping.values import compile_paths
+from ingestion.mapping.values import compile_condition, compile_paths, entries
 from ingestion.source import Source
 from semantic_layer.freshness import Wanted
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-# Ids of all known vendors are like this; anything else could change what a query asks for.
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]+")
+# Ids of all known vendors are like this; anything else could change what a query asks for, and dots
+# alone lead to another address.
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]*")
 
 
 @dataclass
@@ -43,6 +45,15 @@ class LiveSource:
         self._source = source
         self._client = client
         self._mappers = {name: source.mapper(name, tenant) for name in source.mapped}
+        self._transformations = {
+            name: source.transformation(name)
+            for name, stream in source.mapped.items()
+            if stream.live.transformed
+        }
+
+    def close(self) -> None:
+        """Close the connections; a read under way comes to its end."""
+        self._client.close()
 
     def record(self, wanted: Wanted, budget: Budget) -> Found:
         """The record itself."""
@@ -68,35 +79,66 @@ class LiveSource:
     ) -> Found:
         """The records under a parent, and what became of those held that it no longer lists.
 
-        Those are read one by one: they may have moved, or be gone.
+        Those are read one by one: they may have moved, or be gone. What never moves is gone.
         """
         found = Found()
         listed: set[str | None] = set()
+        pages: list[Answer] = []
+        parent = self._source.stream_of(wanted.entity) or ""
         for record, answer in self._list(wanted.remote_id, listing, budget):
+            if not pages or pages[-1] is not answer:
+                pages.append(answer)
             if record is None:
-                parent = self._source.stream_of(wanted.entity)
-                self._read_one(parent or "", wanted.remote_id, budget, found)
+                self._read_one(parent, wanted.remote_id, budget, found)
+            elif listing.key is not None:
+                key = str(compile_paths(listing.key)(record))
+                listed.add(key)
+                self._read_one(listing.stream, key, budget, found)
             else:
                 listed.add(self._take(listing.stream, record, answer, found))
-        if self._source.mapped[listing.stream].live.path is not None:
-            for key in sorted(key for key in held if key not in listed):
+        missing = sorted(key for key in held if key not in listed)
+        if not listed or (missing and listing.stays):
+            self._believe(parent, budget)
+        if listing.stays:
+            # One that was listed and cannot be used is there all the same, and one may have slipped
+            # from a page onto the one before it, which only a total tells.
+            is_whole = len(pages) <= 1 or listing.total is not None
+            if missing and is_whole and not found.rejected:
+                found.gone.setdefault(listing.stream, []).extend(missing)
+        elif self._source.mapped[listing.stream].live.path is not None:
+            for key in missing:
                 self._read_one(listing.stream, key, budget, found)
         return found
 
     def _read_one(self, stream: str, key: str, budget: Budget, found: Found) -> None:
         live = self._source.mapped[stream].live
+        words = {"id": _plain(key), **self._lookups(live.lookup, budget)}
         budget.spend()
         answer = self._client.get(
-            _filled(live.path or "", {"id": quote(_plain(key), safe="")}),
+            _filled(live.path or "", {**words, "id": quote(words["id"], safe="")}),
+            self._parameters(live.parameters, words),
             seconds=budget.seconds_left,
         )
         record = answer.body
         if record is not None and live.record is not None:
             record = compile_paths(live.record)(record)
         if record is None:
+            self._believe(stream, budget)
             found.gone.setdefault(stream, []).append(key)
-        else:
-            self._take(stream, record, answer, found)
+            return
+        joined = {name: self._joined(join, record, budget) for name, join in live.join.items()}
+        taken = self._take(stream, {**record, **joined}, answer, found)
+        if taken not in (None, key):
+            # Another record stands for it: the one it was merged into.
+            found.gone.setdefault(stream, []).append(key)
+
+    def _believe(self, stream: str, budget: Budget) -> None:
+        """Raise NoAnswer when the source may have said to a stranger that there is nothing."""
+        address = self._source.mapped[stream].live.signed_in
+        if address is not None:
+            budget.spend()
+            if self._client.get(address, seconds=budget.seconds_left).body is None:
+                raise NoAnswer("it does not know who asks; check the credentials")
 
     def _take(self, stream: str, record: Record, answer: Answer, found: Found) -> str | None:
         """Map a record; returns its key, or None when it cannot be mapped."""
@@ -104,6 +146,8 @@ class LiveSource:
         if stamp is not None:
             record = {**record, stamp: int(answer.at.timestamp())}
         try:
+            if stream in self._transformations:
+                record = self._transformations[stream](record)
             mapped = self._mappers[stream].map(record, at=answer.at)
         except (Unmappable, Unstorable) as error:
             rejection = self._mappers[stream].rejection(record, error)
@@ -120,54 +164,118 @@ class LiveSource:
         self, parent: str, listing: Children, budget: Budget
     ) -> Iterator[tuple[Record | None, Answer]]:
         """The records of all pages; a single None when the source has no such parent."""
-        words = {"id": _plain(parent)}
-        for name, lookup in listing.lookup.items():
-            words[name] = self._words(f"{listing.stream}/{name}", lookup, budget)
+        words = {"id": _plain(parent), **self._lookups(listing.lookup, budget)}
         added = {name: _number_or_text(_filled(text, words)) for name, text in listing.add.items()}
         address = _filled(listing.path, words)
-        parameters: dict[str, str] | None = {
-            name: _filled(text, words) for name, text in listing.parameters.items()
-        }
+        parameters: dict[str, str] | None = self._parameters(listing.parameters, words)
+        so_far, total = 0, None
         while True:
             budget.spend()
             answer = self._client.get(address, parameters, seconds=budget.seconds_left)
             if answer.body is None:
                 yield None, answer
                 return
-            page = compile_paths(listing.records)(answer.body) or []
-            for record in page:
+            page = _page(listing, answer)
+            for entry in page:
+                record = compile_paths(listing.record)(entry) if listing.record else entry
                 yield {**record, **added}, answer
-            following = _next_page(listing, answer.body, address, parameters)
-            if not page or following is None:
+            so_far += len(page)
+            if listing.total is not None:
+                total, before = compile_paths(listing.total)(answer.body), total
+                if before not in (None, total):
+                    raise NoAnswer("its list changed while it was read")
+            following = _next_page(listing, answer, address, parameters, so_far)
+            if following is None:
                 return
             address, parameters = following
 
-    def _words(self, name: str, lookup: Lookup, budget: Budget) -> str:
-        def read() -> str:
-            budget.spend()
-            body = self._client.get(lookup.path, seconds=budget.seconds_left).body or {}
-            value = compile_paths(lookup.value)
-            return ", ".join(str(value(entry)) for entry in compile_paths(lookup.each)(body) or [])
+    def _parameters(self, given: Mapping[str, str], words: Mapping[str, str]) -> dict[str, str]:
+        """Those of a request: first the settings, then the words, which are nobody's templates."""
+        return {name: _filled(self._with_settings(text), words) for name, text in given.items()}
 
-        return self._client.once(name, read)
+    def _with_settings(self, text: str) -> str:
+        if "{{" not in text:
+            return text
+        return str(InterpolatedString.create(text, parameters={}).eval(self._source.settings))
+
+    def _lookups(self, lookups: Mapping[str, Lookup], budget: Budget) -> dict[str, str]:
+        return {name: self._words(lookup, budget) for name, lookup in lookups.items()}
+
+    def _words(self, lookup: Lookup, budget: Budget) -> str:
+        def read() -> str:
+            value, counts = compile_paths(lookup.value), compile_condition(lookup.when)
+            found = self._entries(lookup.path, lookup.each, budget)
+            return ",".join(str(value(entry)) for entry in found if counts(entry))
+
+        return self._client.once(repr(lookup), read)
+
+    def _joined(self, join: Join, record: Record, budget: Budget) -> Record | None:
+        """The entry that the record names; None when it names none, or one that there is not."""
+
+        def read() -> dict[str, Record]:
+            key = compile_paths(join.key)
+            return {
+                str(key(entry)): {kept: entry.get(kept) for kept in join.keep}
+                for entry in self._entries(join.path, join.each, budget)
+            }
+
+        wanted = compile_paths(join.of)(record)
+        if wanted is None:
+            return None
+        known = self._client.once(repr(join), read)
+        if str(wanted) not in known:
+            known = self._client.once(repr(join), read, anew=True)  # it may be a new one
+        return known.get(str(wanted))
+
+    def _entries(self, path: str, each: str, budget: Budget) -> list[Any]:
+        budget.spend()
+        return entries(self._client.get(path, seconds=budget.seconds_left).body, each)
+
+
+def _page(listing: Children, answer: Answer) -> list[Any]:
+    """The entries of the list in the answer."""
+    body: Any = answer.body
+    found = body if listing.records is None else compile_paths(listing.records)(body)
+    return found or []
 
 
 def _next_page(
-    listing: Children, body: Mapping[str, Any], address: str, parameters: dict[str, str] | None
+    listing: Children,
+    answer: Answer,
+    address: str,
+    parameters: dict[str, str] | None,
+    so_far: int,
 ) -> tuple[str, dict[str, str] | None] | None:
+    """Address and parameters of the page after this one, `so_far` records in all.
+
+    Raises NoAnswer for an empty page after which there should be others.
+    """
+    body: Any = answer.body
     if listing.more is not None and not compile_paths(listing.more)(body):
         return None
+    if listing.total is not None and so_far >= int(compile_paths(listing.total)(body) or 0):
+        return None
+    if not _page(listing, answer) and (listing.offset is not None or listing.after is not None):
+        if listing.total is None and listing.more is None:
+            return None
+        raise NoAnswer("it broke off a list before its end")
     if listing.next is not None:
         following = compile_paths(listing.next)(body)
+        if following and listing.into is not None:
+            return address, {**(parameters or {}), listing.into: str(following)}
         return (str(following), None) if following else None
+    if listing.linked:
+        return (answer.next, None) if answer.next is not None else None
+    if listing.offset is not None:
+        return address, {**(parameters or {}), listing.offset: str(so_far)}
     if listing.after is not None:
-        last = compile_paths(listing.records)(body)[-1]
+        last = _page(listing, answer)[-1]
         return address, {**(parameters or {}), listing.after: str(last["id"])}
     return None
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda match: words[match[1]], template)
+    return PLACEHOLDER.sub(lambda match: words[match[1]], template)
 
 
 def _plain(key: str) -> str:

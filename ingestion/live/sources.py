@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import anyio
@@ -13,7 +14,7 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from sqlalchemy import Connection, select, text
 
-from index.database import Database
+from index.database import Database, clock
 from index.entity_tables import EntityTables
 from index.errors import Unavailable
 from index.rejected import accept, reject
@@ -21,9 +22,10 @@ from index.removal import mark_deleted
 from index.writer import Stream, register_source, row_id, write_batch
 from ingestion.customers import account_entities, update_customers
 from ingestion.live.budget import Budget, BudgetSpent
-from ingestion.live.client import CONNECTIONS, Client, NoAnswer, NotReadable
+from ingestion.live.client import CONNECTIONS, NoAnswer, NotReadable
 from ingestion.live.read import Found, LiveSource
 from ingestion.mapping.format import Children
+from ingestion.request_budget import RequestBudget
 from ingestion.source import Source
 from semantic_layer.freshness import Failure, Wanted
 from semantic_layer.model import Model
@@ -62,8 +64,8 @@ class LiveSources:
         self._model = model
         self._tenant = tenant
         self._sources = sources
-        self._clients: dict[str, Client] = {}
-        self._live: dict[tuple[str, str], LiveSource] = {}
+        self._live: dict[str, tuple[Source, LiveSource]] = {}
+        self._connecting = threading.Lock()
         self._registered: set[tuple[str, str]] = set()
         self._calls = calls
         self._seconds = seconds
@@ -112,18 +114,19 @@ class LiveSources:
         """Wait for reads under way, which all have an end, then close the connections."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._seconds)
-        for client in self._clients.values():
-            client.close()
+        for _, live in self._live.values():
+            live.close()
 
     async def _fly(self, tenant: str, name: str, items: Sequence[Wanted], budget: Budget) -> None:
         """Read the items of one source side by side, write them together, tell who waits."""
         reasons: dict[Wanted, str | None] = dict.fromkeys(items, "reading it failed")
         try:
+            began = await anyio.to_thread.run_sync(self._now)
             outcomes = await asyncio.gather(
                 *(self._read(tenant, name, item, budget) for item in items)
             )
             reasons = await anyio.to_thread.run_sync(
-                self._write, tenant, name, dict(zip(items, outcomes, strict=True))
+                self._write, tenant, name, dict(zip(items, outcomes, strict=True)), began
             )
         except Unavailable as error:
             reasons = dict.fromkeys(items, str(error))
@@ -151,7 +154,7 @@ class LiveSources:
         source = self._source(name) if tenant == self._tenant else None
         if source is None:
             raise NotReadable("no source of that name is configured")
-        live = self._live_source(tenant, source)
+        live = self._live_source(source)
         if item.children is None:
             return live.record(item, budget)
         listing = live.listing(item)
@@ -163,14 +166,34 @@ class LiveSources:
     def _source(self, name: str) -> Source | None:
         return next((source for source in self._sources() if source.name == name), None)
 
-    def _live_source(self, tenant: str, source: Source) -> LiveSource:
-        client = self._clients.get(source.name)
-        if client is None:
-            client = self._clients.setdefault(source.name, source.client())
-        live = self._live.get((tenant, source.name))
-        if live is None:
-            live = self._live[tenant, source.name] = LiveSource(source, client, tenant)
-        return live
+    def _now(self) -> datetime:
+        with self._database.session() as connection:
+            return clock(connection)
+
+    def _live_source(self, source: Source) -> LiveSource:
+        """What reads the source; made anew when it is another than before."""
+        with self._connecting:
+            known, live = self._live.get(source.name, (None, None))
+            if live is not None and known is not source:
+                live.close()
+                live = None
+            if live is None:
+                live = LiveSource(source, source.client(self._admission(source)), self._tenant)
+                self._live[source.name] = source, live
+            return live
+
+    def _admission(self, source: Source) -> Callable[[], None] | None:
+        """What lets a request to the source through, or raises BudgetSpent."""
+        limit = source.requests_per_minute
+        if limit is None:
+            return None
+        shared = RequestBudget(self._database, self._tenant, source.name, limit)
+
+        def admit() -> None:
+            if not shared.take():
+                raise BudgetSpent(f"the {limit} requests a minute that it allows are used up")
+
+        return admit
 
     def _held(self, tenant: str, source: Source, item: Wanted, listing: Children) -> frozenset[str]:
         """The keys of the children that the index holds under the parent."""
@@ -190,19 +213,23 @@ class LiveSources:
             )
 
     def _write(
-        self, tenant: str, name: str, outcomes: dict[Wanted, _Outcome]
+        self, tenant: str, name: str, outcomes: dict[Wanted, _Outcome], began: datetime
     ) -> dict[Wanted, str | None]:
-        """Write all that was found in one transaction; returns why an item is not fresh."""
+        """Write all that was found since then in one transaction; returns why an item is not fresh.
+
+        What was noted as deleted meanwhile stays so: it is not known which of both came first.
+        """
         found = [outcome for outcome in outcomes.values() if isinstance(outcome, Found)]
         if any(one.records or one.gone or one.rejected for one in found):
             source = self._source(name)
-            assert source is not None  # noqa: S101  # it was just read
+            if source is None:
+                return dict.fromkeys(outcomes, "it was taken out of the configuration")
             with self._database.writing() as connection:
                 # What a crash of the database loses, the next sync brings: no STATE covers it.
                 connection.execute(text("SET LOCAL synchronous_commit = off"))
                 if (tenant, name) not in self._registered:
                     register_source(connection, tenant, name, source.connector)
-                self._write_found(connection, source, tenant, found)
+                self._write_found(connection, source, tenant, found, began)
             self._registered.add((tenant, name))
         return {
             item: outcome if isinstance(outcome, str) else _rejection(outcome)
@@ -210,9 +237,14 @@ class LiveSources:
         }
 
     def _write_found(
-        self, connection: Connection, source: Source, tenant: str, found: Collection[Found]
+        self,
+        connection: Connection,
+        source: Source,
+        tenant: str,
+        found: Collection[Found],
+        began: datetime,
     ) -> None:
-        at = datetime.now(UTC)
+        at = clock(connection)
         accounts: set[UUID] = set()
         for name in source.mapped:
             stream = source.stream(name, tenant)
@@ -225,6 +257,7 @@ class LiveSources:
                 [mapped.incoming for mapped in records],
                 at=at,
                 live=True,
+                began=began,
             )
             accept(connection, stream, [mapped.incoming.key for mapped in records])
             if gone:

@@ -113,7 +113,7 @@ def to_json(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value) or None
     if isinstance(value, Mapping):
-        inner = {str(key): to_json(item) for key, item in value.items()}
+        inner = {clean(str(key)): to_json(item) for key, item in value.items()}
         return {key: item for key, item in inner.items() if item is not None} or None
     if isinstance(value, list | tuple):
         return [item for item in map(to_json, value) if item is not None] or None

@@ -7,23 +7,19 @@ model, so the mapping only says where the value is. docs/add-a-connector.md expl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import re
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     model_validator,
 )
 
-from index.errors import ConfigurationError
-from index.specs import EntitySpec, EntitySpecs, FieldSpec, FieldType
+from index.specs import EntitySpecs, FieldType
 
 Scalar = str | int | bool | None
 Paths = str | tuple[str, ...]
@@ -38,9 +34,14 @@ Key = str | tuple[str | tuple[str, ...], ...] | None
 A path in brackets is taken literally, name by name: `[[order.id], [line, number]]`.
 """
 
-Transform = Literal["upper", "lower", "host", "email_host"]
+Transform = Literal["upper", "lower", "host", "email_host", "percent", "document"]
 
 ANY_VALUE = "*"
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+"""What stands for a word in the address and the parameters of a live read."""
+RAW_RECORD = "raw_record"
+"""The entity of records that are kept as they came."""
+RAW_RECORD_FIELDS = ("source_name", "stream_name", "label", "content")
 
 
 class _Strict(BaseModel):
@@ -70,6 +71,8 @@ class Value(_Strict):
     translation: dict[str, str] | None = Field(default=None, alias="map")
     matching: str | None = None  # a regular expression; a value that does not match is left out
     prefix: str | None = None
+    # Of an enum, the source's own word, where the value chosen or looked at is not that word.
+    raw: Paths | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +118,7 @@ class Reference(_Strict):
 
     path: Paths
     stream: str
+    matching: str | None = None  # a regular expression; a key that it does not fit leads nowhere
 
 
 class EntityMapping(_Strict):
@@ -124,24 +128,36 @@ class EntityMapping(_Strict):
     when: Condition = Field(default_factory=dict)
     fields: dict[str, FieldValue]
     references: dict[str, Reference] = Field(default_factory=dict)
-    url: str | None = None  # with {base_url} and {path}
+    url: str | None = None  # with {base_url}, {settings.NAME} and {path}
     # Where fields of the customer's own making are: a pattern of top-level names (`*__c`), or the
     # path of an object, or of a list of {id, value}.
     custom: tuple[str, ...] = ()
 
 
 class Lookup(_Strict):
-    """Words for a placeholder that the source itself gives, read once: a value of each entry."""
+    """Words for a placeholder that the source itself gives: a value of each entry of a list."""
 
     path: str
     each: str
     value: str
+    when: Condition = Field(default_factory=dict)  # of the entries that count
+
+
+class Join(_Strict):
+    """What a read of the whole stream adds to a record: the entry of another answer it names."""
+
+    path: str
+    each: str  # path to the entries, through lists of lists
+    key: str  # path in an entry
+    of: str  # path in the record to the key of its entry
+    keep: tuple[str, ...]  # names in an entry
 
 
 class Children(_Strict):
     """How to list the records of another stream that belong to one record.
 
-    `{id}` stands for its key, `{NAME}` for what the lookup of that name gives.
+    `{id}` stands for its key, `{NAME}` for what the lookup of that name gives, and `{{ ... }}`, in
+    a parameter, for an expression of the settings, as manifests have them (`config`).
     """
 
     stream: str
@@ -149,138 +165,90 @@ class Children(_Strict):
     path: str
     parameters: dict[str, str] = Field(default_factory=dict)
     lookup: dict[str, Lookup] = Field(default_factory=dict)
-    records: str  # path to the list in the answer
+    records: str | None = None  # path to the list in the answer; left out: the answer itself
+    record: str | None = None  # path to the record in each entry; left out: the entry itself
+    key: str | None = None  # or: path to the key of a record that the entry only names
     add: dict[str, str] = Field(default_factory=dict)  # what the list leaves out: name to {id}
     more: str | None = None  # path to a truth value: there is another page
     next: str | None = None  # path to the address of the next page
+    linked: bool = False  # or: the header Link has that address
+    into: str | None = None  # or, at the path `next`, to the token that this parameter takes
     after: str | None = None  # or: the parameter that takes the key of the last record
+    offset: str | None = None  # or: the parameter that takes how many records there were so far
+    total: str | None = None  # path to how many there are in all; else an empty page is the last
+    stays: bool = False  # a record never moves to another parent: one that is not listed is gone
+
+    @model_validator(mode="after")
+    def _one_way_on(self) -> Children:
+        ways = (self.next is not None, self.linked, self.after is not None, self.offset is not None)
+        if sum(ways) > 1:
+            raise ValueError("give at most one of next, linked, after, offset")
+        if self.into is not None and self.next is None:
+            raise ValueError("`into` needs `next`")
+        if self.total is not None and self.offset is None:
+            raise ValueError("`total` needs `offset`")
+        return self
 
 
 class Live(_Strict):
-    """How to read one record of the stream now; without `path`, only through its parent."""
+    """How to read one record of the stream now; without `path`, only through its parent.
+
+    Placeholders as in `Children`.
+    """
 
     path: str | None = None
+    parameters: dict[str, str] = Field(default_factory=dict)
+    lookup: dict[str, Lookup] = Field(default_factory=dict)
+    join: dict[str, Join] = Field(default_factory=dict)  # by the name that the entry gets
     record: str | None = None  # path to the record in the answer; left out: the answer itself
     answered_at: str | None = None  # name under which the time of the answer joins the record
+    transformed: bool = False  # the record goes through the transformations of its stream first
+    # An address that only those may read who are signed in, of a source that tells strangers that
+    # there is nothing: asked before that is believed.
+    signed_in: str | None = None
     children: dict[str, Children] = Field(default_factory=dict)  # by entity
 
 
 class StreamMapping(_Strict):
-    """What becomes of the records of a stream."""
+    """What becomes of the records of a stream.
+
+    Those of a stream that `deletes` are not kept: each says that another stream's record of the
+    same key is gone.
+    """
 
     key: Key
+    deletes: str | None = None
     updated_at: str | None = None  # orders versions of a record: older never replaces newer
     ignored: tuple[str, ...] = ()  # about the answer, not about the record: never stored
     deleted: Condition | None = None
     newest_first: bool = False  # of several versions in one read, the first is the newest
     history_days: int | None = None  # changes are told for so long; after a longer pause, read all
     entities: tuple[EntityMapping, ...] = ()
+    raw: bool = False  # instead of entities: each record is a raw_record, as it came
     live: Live = Live()
 
+    @model_validator(mode="after")
+    def _one_use(self) -> StreamMapping:
+        if self.raw and (self.entities or self.deletes):
+            raise ValueError("`raw` goes with neither `entities` nor `deletes`")
+        return self
 
-class _MappingFile(_Strict):
+    @property
+    def entity_names(self) -> tuple[str, ...]:
+        """The entities that its records may become."""
+        return (RAW_RECORD,) if self.raw else tuple(mapped.entity for mapped in self.entities)
+
+
+class MappingFile(_Strict):
     """The whole file; streams are read in its order, so parents come first."""
 
     streams: dict[str, StreamMapping]
 
 
-def load_mapping(path: Path, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
-    """Read a mapping and check it against the model.
-
-    Raises ConfigurationError with the file, the place and what to mend.
-    """
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
-    try:
-        streams = _MappingFile.model_validate(content).streams
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise ConfigurationError(f"{path}: {problems}") from error
-    for name, stream in streams.items():
-        for mapped in stream.entities:
-            _check_entity(f"{path}: streams.{name}", mapped, streams, specs)
-        for entity, children in stream.live.children.items():
-            _check_children(f"{path}: streams.{name}.live.children.{entity}", entity, children,
-                            streams)  # fmt: skip
-    _check_one_stream_each(path, streams)
-    return streams
-
-
-def _check_entity(
-    place: str, mapped: EntityMapping, streams: Mapping[str, StreamMapping], specs: EntitySpecs
-) -> None:
-    spec = specs.get(mapped.entity)
-    if spec is None or spec.resolved:
-        known = ", ".join(sorted(name for name, spec in specs.items() if not spec.resolved))
-        raise ConfigurationError(f"{place}: {mapped.entity!r} is no entity to map to ({known}).")
-    place = f"{place}.{mapped.entity}"
-    for name, value in mapped.fields.items():
-        field = spec.fields.get(name)
-        if field is None:
-            raise ConfigurationError(
-                f"{place}: {name!r} is no field of {spec.name}, which has"
-                f" {', '.join(sorted(spec.fields))}."
-            )
-        _check_value(f"{place}.{name}", field, value)
-    keys = _foreign_keys(spec)
-    for name, reference in mapped.references.items():
-        if name not in keys:
-            raise ConfigurationError(
-                f"{place}: {name!r} is no foreign key of {spec.name}, which has"
-                f" {', '.join(sorted(keys)) or 'none'}."
-            )
-        if reference.stream not in streams:
-            raise ConfigurationError(
-                f"{place}.{name}: there is no stream {reference.stream!r} here."
-            )
-
-
-def _check_value(place: str, field: FieldSpec, value: Value | MoneyValue) -> None:
-    if isinstance(value, MoneyValue) != (field.type is FieldType.MONEY):
-        raise ConfigurationError(
-            f"{place}: a money field needs `minor` or `major` and `currency`, and only it."
-        )
-    if field.type is FieldType.ENUM and isinstance(value, Value):
-        targets = {*(value.translation or {}).values(), *(case.then for case in value.choose or ())}
-        strange = sorted(targets - set(field.values))
-        if strange or not targets:
-            raise ConfigurationError(
-                f"{place}: an enum needs `map` or `choose` to its values"
-                f" {', '.join(field.values)}; it has {', '.join(strange) or 'neither'}."
-            )
-
-
-def _check_children(
-    place: str, entity: str, children: Children, streams: Mapping[str, StreamMapping]
-) -> None:
-    stream = streams.get(children.stream)
-    mapped = [mapped for mapped in stream.entities if mapped.entity == entity] if stream else []
-    if not mapped:
-        raise ConfigurationError(f"{place}: stream {children.stream!r} gives no {entity}.")
-    if children.by not in mapped[0].references:
-        raise ConfigurationError(f"{place}: {children.by!r} is no reference of {entity}.")
-
-
-def _check_one_stream_each(path: Path, streams: Mapping[str, StreamMapping]) -> None:
-    """A row's id follows from its stream, so an entity must always come from the same one."""
-    found: dict[str, str] = {}
-    for name, stream in streams.items():
-        for mapped in stream.entities:
-            other = found.setdefault(mapped.entity, name)
-            if other != name:
-                raise ConfigurationError(
-                    f"{path}: {mapped.entity} comes from both {other} and {name}; choose one."
-                )
-
-
-def _foreign_keys(spec: EntitySpec) -> set[str]:
-    return {
-        relation.column
-        for relation in spec.relations.values()
-        if relation.kind == "one" and relation.column != "id"
-    }
+def holds_raw_records(specs: EntitySpecs) -> bool:
+    """Whether the model has the entity for records that are kept as they came."""
+    spec = specs.get(RAW_RECORD)
+    return spec is not None and all(
+        name in spec.fields and spec.fields[name].type is FieldType.TEXT
+        for name in RAW_RECORD_FIELDS
+    )

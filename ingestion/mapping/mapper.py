@@ -16,8 +16,15 @@ from index.rejected import Rejection
 from index.specs import EntitySpec, EntitySpecs, FieldSpec
 from index.writer import Incoming, Stream, Unstorable, canonical_json, content_hash, row_id
 from ingestion.mapping.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
-from ingestion.mapping.format import EntityMapping, MoneyValue, StreamMapping, Value
+from ingestion.mapping.format import (
+    EntityMapping,
+    MoneyValue,
+    Reference,
+    StreamMapping,
+    Value,
+)
 from ingestion.mapping.key import compile_key
+from ingestion.mapping.raw_record import RawRecord
 from ingestion.mapping.values import Getter, Record, compile_condition, compile_paths, compile_value
 
 Row = dict[str, Any]
@@ -54,13 +61,15 @@ class Mapper:
         self._updated_at = compile_paths(mapping.updated_at) if mapping.updated_at else None
         self._ignored = frozenset(mapping.ignored)
         self._is_deleted = compile_condition(mapping.deleted) if mapping.deleted else None
-        self._entities = [
+        self._entities: list[tuple[Callable[[Record], bool], _EntityMapper | RawRecord]] = [
             (
                 compile_condition(mapped.when),
                 _EntityMapper(mapped, stream, specs[mapped.entity], settings),
             )
             for mapped in mapping.entities
         ]
+        if mapping.raw:
+            self._entities = [(compile_condition({}), RawRecord(stream))]
 
     def key(self, record: Record) -> str:
         """The record's own key. Raises Unmappable when it has none that will do, and Unstorable."""
@@ -153,10 +162,10 @@ class _EntityMapper:
             _field(spec.fields[name], value, settings) for name, value in mapping.fields.items()
         ]
         self._references = [
-            (column, compile_paths(reference.path), _ids(stream, reference.stream))
+            (column, _key_of(reference), _ids(stream, reference.stream))
             for column, reference in mapping.references.items()
         ]
-        self._url = _url(mapping.url, str(settings.get("base_url", ""))) if mapping.url else None
+        self._url = _url(mapping.url, settings) if mapping.url else None
         self._custom = _custom(mapping)
 
     def row(self, record: Record) -> Row:
@@ -193,8 +202,14 @@ def _field(
     return name, fill
 
 
+def _key_of(reference: Reference) -> Getter:
+    return compile_value(Value(path=reference.path, matching=reference.matching))
+
+
 def _raw(value: Value) -> Getter:
     """The source's own value of an enum field, before it is translated."""
+    if value.raw is not None:
+        return compile_paths(value.raw)
     return compile_value(value.model_copy(update={"translation": None, "prefix": None}))
 
 
@@ -219,17 +234,24 @@ def _ids(stream: Stream, name: str) -> Callable[[str], UUID]:
     return lru_cache(maxsize=10_000)(lambda key: row_id(target, key))
 
 
-def _url(template: str, base_url: str) -> Callable[[Record], str]:
-    """Fills {base_url} and {path} into an address that a person can open."""
+def _url(template: str, settings: Mapping[str, Any]) -> Callable[[Record], str | None]:
+    """Fills {base_url}, {settings.NAME} and {path} into an address that a person can open; there
+    is none where the record leaves out a part of it."""
     parts = _PLACEHOLDER.split(template)
     fixed, paths = parts[::2], parts[1::2]
-    getters: list[Getter] = [
-        (lambda _record: base_url) if path == "base_url" else compile_paths(path) for path in paths
-    ]
+    given = {"base_url": settings.get("base_url", "")}
+    given |= {f"settings.{name}": value for name, value in settings.items()}
 
-    def fill(record: Record) -> str:
-        filled = (str(get(record)) for get in getters)
-        return "".join(a + b for a, b in zip(fixed, [*filled, ""], strict=True))
+    def fixed_text(path: str) -> Getter:
+        return lambda _record: given[path]
+
+    getters = [fixed_text(path) if path in given else compile_paths(path) for path in paths]
+
+    def fill(record: Record) -> str | None:
+        found = [get(record) for get in getters]
+        if None in found:
+            return None
+        return "".join(a + b for a, b in zip(fixed, [*map(str, found), ""], strict=True))
 
     return fill
 
@@ -273,8 +295,9 @@ def _entries(value: Any) -> list[tuple[str, Any]]:
 
 
 def _paths(mapping: EntityMapping) -> list[str]:
-    """Every path that a field or reference reads."""
+    """Every path that a field, a reference or the address reads."""
     values: list[Any] = [*mapping.fields.values(), *mapping.references.values()]
+    values += _PLACEHOLDER.findall(mapping.url or "")
     found: list[str] = []
     while values:
         value = values.pop()
@@ -283,7 +306,7 @@ def _paths(mapping: EntityMapping) -> list[str]:
         elif isinstance(value, tuple):
             values += value
         elif isinstance(value, Value):
-            values += [value.path, value.join, value.parts]
+            values += [value.path, value.join, value.parts, value.raw]
             values += [tuple(case.when) for case in value.choose or ()]
         elif isinstance(value, MoneyValue):
             values += [value.minor, value.major, value.currency]

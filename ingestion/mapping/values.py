@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from ingestion.mapping.conversion import to_text
-from ingestion.mapping.format import ANY_VALUE, Condition, Paths, Transform, Value
+from ingestion.mapping.document import document_text
+from ingestion.mapping.format import ANY_VALUE, Condition, Paths, Value
 
 Record = Mapping[str, Any]
 Getter = Callable[[Record], Any]
@@ -53,7 +55,9 @@ def compile_condition(condition: Condition) -> Callable[[Record], bool]:
 def compile_value(value: Value) -> Getter:
     """What the expression gives for a record, before it is converted to the field's type."""
     get = _origin(value)
-    if value.transform is not None:
+    if value.transform == "document":
+        get = _document(get)
+    elif value.transform is not None:
         get = _each(get, _TRANSFORMS[value.transform])
     if value.matching is not None:
         get = _each(get, _matching(re.compile(value.matching)))
@@ -87,6 +91,14 @@ def compile_names(names: Sequence[str]) -> Getter:
         return value
 
     return walk
+
+
+def entries(answer: Any, path: str) -> list[Any]:
+    """All values at the path, through the lists on its way and that at its end."""
+    found = [answer]
+    for name in path.split("."):
+        found = _flat(value.get(name) for value in found if isinstance(value, Mapping))
+    return [value for value in found if value is not None]
 
 
 def _origin(value: Value) -> Getter:
@@ -124,6 +136,10 @@ def _each(get: Getter, change: Callable[[str], str | None]) -> Getter:
     return changed
 
 
+def _document(get: Getter) -> Getter:
+    return lambda record: document_text(get(record))
+
+
 def _translated(get: Getter, translation: Mapping[str, str]) -> Getter:
     """Ours for theirs; of a list (such as tags), the first that is known."""
 
@@ -157,9 +173,18 @@ def _email_host(address: str) -> str | None:
     return _host(host.rstrip("> ")) if at else None
 
 
-_TRANSFORMS: Mapping[Transform, Callable[[str], str | None]] = {
+def _percent(share: str) -> str:
+    """0.2 as 20."""
+    try:
+        return f"{Decimal(share) * 100:f}"
+    except ArithmeticError:
+        return share  # which is then found to be no number
+
+
+_TRANSFORMS: Mapping[str, Callable[[str], str | None]] = {
     "upper": str.upper,
     "lower": str.lower,
     "host": _host,
     "email_host": _email_host,
+    "percent": _percent,
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 
 from procrastinate import PsycopgConnector
 from procrastinate.jobs import Job
@@ -37,9 +38,9 @@ def queue_name(tenant: str) -> str:
     return "sync-" + hashlib.sha256(tenant.encode()).hexdigest()[:16]
 
 
-def job_lock(tenant: str, source: str, stream: str) -> str:
+def job_lock(tenant: str, source: str, stream: str, *, reconcile: bool) -> str:
     """What two jobs of the same schedule have in common."""
-    return json.dumps([tenant, source, stream])
+    return json.dumps([tenant, source, stream, *(["reconcile"] if reconcile else [])])
 
 
 def active_locks(connection: Connection, tenant: str) -> frozenset[str]:
@@ -48,16 +49,24 @@ def active_locks(connection: Connection, tenant: str) -> frozenset[str]:
     return frozenset(row.lock for row in found)
 
 
-def defer_sync(connection: Connection, tenant: str, source: str, stream: str) -> None:
-    """Put a sync into the queue, in the connection's transaction."""
+def defer_sync(
+    connection: Connection,
+    tenant: str,
+    source: str,
+    stream: str,
+    *,
+    reconcile_due: datetime | None = None,
+) -> None:
+    """Put a sync into the queue, in the connection's transaction; a reconcile with its due time."""
     use_queue(connection)
-    lock = job_lock(tenant, source, stream)
+    lock = job_lock(tenant, source, stream, reconcile=reconcile_due is not None)
+    due = reconcile_due.isoformat() if reconcile_due is not None else None
     job = Job(
         queue=queue_name(tenant),
         task_name=TASK,
         lock=lock,
         queueing_lock=lock,
-        task_kwargs={"source": source, "stream": stream},
+        task_kwargs={"source": source, "stream": stream, "reconcile_due": due},
     )
     manager = JobManager(PsycopgConnector())
     manager.defer_job(job, connection=connection.connection.driver_connection)

@@ -1,14 +1,18 @@
-"""Which streams are synced when: the schedules as they are stored, one for a source or a stream."""
+"""Which streams are synced when: the schedules as they are stored, one for a source or a stream.
+
+There are two kinds: syncs, which read what is new, and reconciles, which read everything to find
+what the source has no more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from croniter import croniter
 from croniter.croniter import CroniterError
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from index.errors import ConfigurationError
@@ -84,31 +88,58 @@ class Cron:
 Rhythm = Every | Cron
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """A schedule as it stands; without a `stream` it is that of all other streams of the source."""
+class Slot(NamedTuple):
+    """What a schedule is for; without a `stream`, all streams that have none of their own."""
 
     source: str
-    stream: str | None
+    stream: str | None = None
+    reconcile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A schedule as it stands."""
+
+    slot: Slot
     rhythm: Rhythm
     next_at: datetime
     paused: bool
 
+    @property
+    def source(self) -> str:
+        return self.slot.source
+
+    @property
+    def stream(self) -> str | None:
+        return self.slot.stream
+
 
 def set_schedule(
-    connection: Connection, tenant: str, source: str, stream: str | None, rhythm: Rhythm
+    connection: Connection,
+    tenant: str,
+    source: str,
+    stream: str | None,
+    rhythm: Rhythm,
+    *,
+    reconcile: bool = False,
 ) -> None:
     """Sync a registered source, or one stream of it, in this rhythm from now on.
 
-    One that stands already in the same rhythm keeps its next time.
+    One that stands already in the same rhythm keeps its next time. The first sync of an interval is
+    due at once, the first reconcile after it: there is nothing yet to be compared.
     """
+    now: datetime = connection.execute(select(func.now())).scalar_one()
     new = {
         "every_seconds": rhythm.seconds if isinstance(rhythm, Every) else None,
         "cron": rhythm.text if isinstance(rhythm, Cron) else None,
-        "next_at": rhythm.first(datetime.now(UTC)),
+        "next_at": rhythm.after(now, now) if reconcile else rhythm.first(now),
     }
     statement = insert(table).values(
-        tenant_id=tenant, source=source, stream=stream or ALL_OTHERS, **new
+        tenant_id=tenant,
+        source=source,
+        stream=stream or ALL_OTHERS,
+        reconcile=reconcile,
+        **new,
     )
     another = or_(
         table.c.every_seconds.is_distinct_from(statement.excluded.every_seconds),
@@ -116,7 +147,7 @@ def set_schedule(
     )
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=[table.c.tenant_id, table.c.source, table.c.stream],
+            index_elements=list(table.primary_key),
             set_=new,
             where=another,
         )
@@ -124,7 +155,12 @@ def set_schedule(
 
 
 def remove_schedule(
-    connection: Connection, tenant: str, source: str, stream: str | None = None
+    connection: Connection,
+    tenant: str,
+    source: str,
+    stream: str | None = None,
+    *,
+    reconcile: bool = False,
 ) -> bool:
     """Remove one schedule; False when there was none. A sync under way goes on to its end."""
     result = connection.execute(
@@ -132,13 +168,14 @@ def remove_schedule(
             table.c.tenant_id == tenant,
             table.c.source == source,
             table.c.stream == (stream or ALL_OTHERS),
+            table.c.reconcile == reconcile,
         )
     )
     return bool(result.rowcount)
 
 
 def schedules(connection: Connection, tenant: str) -> tuple[Schedule, ...]:
-    """All schedules of a tenant, by source and stream."""
+    """All schedules of a tenant, by source and stream, the syncs of each before its reconciles."""
     found = connection.execute(
         select(table, source_table.c.paused_at)
         .join(
@@ -147,12 +184,11 @@ def schedules(connection: Connection, tenant: str) -> tuple[Schedule, ...]:
             & (source_table.c.name == table.c.source),
         )
         .where(table.c.tenant_id == tenant)
-        .order_by(table.c.source, table.c.stream)
+        .order_by(table.c.source, table.c.stream, table.c.reconcile)
     )
     return tuple(
         Schedule(
-            source=row.source,
-            stream=row.stream or None,
+            slot=Slot(row.source, row.stream or None, row.reconcile),
             rhythm=rhythm_of(row.every_seconds, row.cron),
             next_at=row.next_at,
             paused=row.paused_at is not None,
@@ -161,28 +197,14 @@ def schedules(connection: Connection, tenant: str) -> tuple[Schedule, ...]:
     )
 
 
-def stands(connection: Connection, tenant: str, source: str, stream: str | None) -> bool:
+def stands(
+    connection: Connection, tenant: str, source: str, stream: str | None, *, reconcile: bool
+) -> bool:
     """Whether the schedule still is there, and its source not paused."""
-    return any(
-        (one.source, one.stream) == (source, stream) and not one.paused
-        for one in schedules(connection, tenant)
-    )
+    slot = Slot(source, stream, reconcile)
+    return any(one.slot == slot and not one.paused for one in schedules(connection, tenant))
 
 
 def rhythm_of(every_seconds: int | None, cron: str | None) -> Rhythm:
     """The rhythm of a stored schedule, which has one of the two."""
     return Every(every_seconds) if every_seconds is not None else Cron(str(cron))
-
-
-def streams_of(
-    connection: Connection, tenant: str, source: str, stream: str | None, known: Sequence[str]
-) -> tuple[str, ...]:
-    """The streams that a schedule stands for, out of those that the source has now."""
-    if stream is not None:
-        return (stream,) if stream in known else ()
-    own = set(
-        connection.execute(
-            select(table.c.stream).where(table.c.tenant_id == tenant, table.c.source == source)
-        ).scalars()
-    )
-    return tuple(name for name in known if name not in own)

@@ -20,6 +20,8 @@ class StreamHealth:
     synced_at: datetime | None
     tried_at: datetime | None
     problem: str | None
+    reconciled_at: datetime | None
+    reconcile_problem: str | None
     rejected: int
 
 
@@ -42,6 +44,8 @@ def stream_health(connection: Connection, tenant: str) -> tuple[StreamHealth, ..
             stream_state.c.synced_at,
             stream_state.c.tried_at,
             stream_state.c.problem,
+            stream_state.c.reconciled_at,
+            stream_state.c.reconcile_problem,
             rejected.label("rejected"),
         )
         .join(
@@ -60,6 +64,8 @@ def stream_health(connection: Connection, tenant: str) -> tuple[StreamHealth, ..
             synced_at=row.synced_at,
             tried_at=row.tried_at,
             problem=row.problem,
+            reconciled_at=row.reconciled_at,
+            reconcile_problem=row.reconcile_problem,
             rejected=row.rejected,
         )
         for row in found

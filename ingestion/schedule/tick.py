@@ -34,7 +34,11 @@ def tick(connection: Connection, tenant: str) -> int:
         return 0
     # Looked up when the rows are ours: until we let go of them nobody else queues their jobs.
     active = active_locks(connection, tenant)
-    ready = [row for row in due if job_lock(tenant, row.source, row.stream) not in active]
+    ready = [
+        row
+        for row in due
+        if job_lock(tenant, row.source, row.stream, reconcile=row.reconcile) not in active
+    ]
     for row in ready:
         rhythm = rhythm_of(row.every_seconds, row.cron)
         connection.execute(
@@ -43,8 +47,10 @@ def tick(connection: Connection, tenant: str) -> int:
                 schedule.c.tenant_id == tenant,
                 schedule.c.source == row.source,
                 schedule.c.stream == row.stream,
+                schedule.c.reconcile == row.reconcile,
             )
             .values(next_at=rhythm.after(row.next_at, row.now))
         )
-        defer_sync(connection, tenant, row.source, row.stream)
+        due_at = row.next_at if row.reconcile else None
+        defer_sync(connection, tenant, row.source, row.stream, reconcile_due=due_at)
     return len(ready)

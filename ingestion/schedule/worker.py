@@ -25,12 +25,14 @@ from index.errors import RemitError, Unavailable
 from index.removal import purge
 from ingestion.schedule.queue import TASK, connector, queue_name
 from ingestion.schedule.queue_tables import check_queue
-from ingestion.schedule.schedules import stands, streams_of
+from ingestion.schedule.schedules import stands
+from ingestion.schedule.streams import streams_to_reconcile, streams_to_sync
 from ingestion.schedule.tick import tick
 from ingestion.source import Source, SourceError
 from ingestion.sync.job import sync_source
-from ingestion.sync.report import Progress, SyncReport
+from ingestion.sync.report import SyncReport
 from ingestion.sync.runs import SyncInProgress
+from ingestion.sync.stream_sync import SyncStopped
 from semantic_layer.model import Model
 
 log = logging.getLogger("remit.worker")
@@ -77,14 +79,14 @@ class Worker:
         self._purge_at = 0.0  # by the clock of `time.monotonic`
         self._stopping = threading.Event()
         self._stopped = asyncio.Event()
-        self._under_way: set[tuple[str, str]] = set()
+        self._under_way: set[tuple[str, str, bool]] = set()
         self._app = App(connector=connector(database.url))
         self._app.task(name=TASK, retry=_Again())(self._sync)
 
     @property
     def unfinished(self) -> frozenset[str]:
         """The sources whose syncs have not ended: after `run`, those that did not heed the stop."""
-        return frozenset(source for source, _ in self._under_way)
+        return frozenset(source for source, _, _ in self._under_way)
 
     def stop(self) -> None:
         """Begin nothing more, and let what runs end with its batch. To be called in the loop."""
@@ -166,14 +168,16 @@ class Worker:
             else:
                 log.warning("%s: taken over from a worker that is gone.", job.task_kwargs["source"])
 
-    async def _sync(self, source: str, stream: str) -> None:
-        await to_thread.run_sync(self._sync_in_thread, source, stream, abandon_on_cancel=True)
+    async def _sync(self, source: str, stream: str, reconcile_due: str | None = None) -> None:
+        due = datetime.fromisoformat(reconcile_due) if reconcile_due is not None else None
+        await to_thread.run_sync(self._sync_in_thread, source, stream, due, abandon_on_cancel=True)
 
-    def _sync_in_thread(self, name: str, stream: str) -> None:
-        self._under_way.add((name, stream))
+    def _sync_in_thread(self, name: str, stream: str, due: datetime | None) -> None:
+        work = name, stream, due is not None
+        self._under_way.add(work)
         try:
-            report = self._run(name, stream or None)
-        except _Stopped:
+            report = self._run(name, stream or None, due)
+        except SyncStopped:
             raise _Later(0) from None
         except SyncInProgress:
             raise _Later(_AGAIN) from None
@@ -191,16 +195,25 @@ class Worker:
         else:
             if report is not None:
                 _tell(report)
+                if due is not None and any(each.left is not None for each in report.streams):
+                    raise _Later(_AGAIN)  # what the others read was not all
         finally:
-            self._under_way.discard((name, stream))
+            self._under_way.discard(work)
 
-    def _run(self, name: str, stream: str | None) -> SyncReport | None:
+    def _run(self, name: str, stream: str | None, due: datetime | None) -> SyncReport | None:
+        reconcile = due is not None
         with self._database.writing() as connection:
-            if not stands(connection, self._tenant, name, stream):
+            if not stands(connection, self._tenant, name, stream, reconcile=reconcile):
                 return None  # removed or paused while the job waited
         source = self._find_source(name)
+        known = tuple(source.streams)
         with self._database.writing() as connection:
-            streams = streams_of(connection, self._tenant, name, stream, tuple(source.streams))
+            if due is not None:
+                streams = streams_to_reconcile(connection, self._tenant, source, stream, due=due)
+            else:
+                streams = streams_to_sync(connection, self._tenant, name, stream, known)
+        if not streams and stream in (None, *known) and reconcile:
+            return None  # the source tells its deletions, or it was done before the worker stopped
         if not streams:
             log.warning("%s: %s has nothing to sync; remove it.", name, _schedule_named(stream))
             return None
@@ -211,26 +224,17 @@ class Worker:
             source,
             tenant=self._tenant,
             streams=streams,
-            progress=self._heed_stop,
-            cause="schedule",
+            stop=self._stopping,
+            cause="reconcile" if reconcile else "schedule",
             worker=self.name,
+            reconcile=reconcile,
         )
-
-    def _heed_stop(self, _: Progress) -> None:
-        """Told after each batch that was committed, from where a sync can go on at any time."""
-        if self._stopping.is_set():
-            raise _Stopped
 
     async def _wait(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._stopped.wait(), seconds)
         except TimeoutError:
             return
-
-
-class _Stopped(BaseException):
-    """The worker is being stopped. Not an Exception, so that nobody on the way up takes it for the
-    failure of a stream and goes on with the next."""
 
 
 class _Later(Exception):

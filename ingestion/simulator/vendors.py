@@ -8,6 +8,7 @@ from ingestion.simulator.chargebee.api import ChargebeeApi
 from ingestion.simulator.company import Company
 from ingestion.simulator.freshdesk.api import FreshdeskApi
 from ingestion.simulator.hubspot.api import HubSpotApi
+from ingestion.simulator.jira.api import JiraApi
 from ingestion.simulator.salesforce.api import SalesforceApi
 from ingestion.simulator.stripe.api import StripeApi
 from ingestion.simulator.vendor import Vendor
@@ -20,6 +21,7 @@ VENDORS: Mapping[str, Callable[[Company, int | None], Vendor]] = {
     "hubspot": HubSpotApi,
     "freshdesk": FreshdeskApi,
     "chargebee": ChargebeeApi,
+    "jira": JiraApi,
 }
 
 # What the demo and most tests need: one system of each kind.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from index.database import Database
+import orjson
+
+from index.database import Database, clock
 from index.rejected import Rejection, accept, has_rejected, reject
 from index.stream_state import ensure_ours, save_state
 from index.writer import Stream
@@ -27,13 +29,14 @@ class Batch:
 
     records: list[Identified] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
-    size: int = 0  # bytes of the records' JSON
+    size: int = 0  # bytes of the JSON of all of them
     state: Any | None = None
 
     def add(self, one: Identified | Rejection) -> None:
         """One more record."""
         if isinstance(one, Rejection):
             self.rejected.append(one)
+            self.size += _size(one.raw)
         else:
             self.records.append(one)
             self.size += len(one[0].data)
@@ -54,8 +57,9 @@ class Committed:
 class BatchWriter:
     """Writes the batches of one stream in their order, while the next one is being read.
 
-    Use it in a `with` block; one batch is under way at most. `seen` collects the keys that came;
-    with `newest_first`, a key that came before is passed over.
+    One batch is under way at most, in the one thread of `thread`. The stream is read since `began`,
+    by the database's clock. With `seen`, the keys that came
+    are collected; with `newest_first` as well, a key that came before is passed over.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class BatchWriter:
         intake: Intake,
         run_id: UUID,
         *,
+        began: datetime,
+        thread: Executor,
         seen: SeenKeys | None = None,
         newest_first: bool = False,
     ) -> None:
@@ -72,24 +78,16 @@ class BatchWriter:
         self._stream = stream
         self._intake = intake
         self._run_id = run_id
+        self._thread = thread
         self._seen = seen
         self._newest_first = newest_first
         with database.writing() as connection:
             self._fields = KnownFields(connection, stream)
             self._has_rejected = has_rejected(connection, stream)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write-{stream.name}")
         self._under_way: Future[Committed] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._thread.shutdown()
+        # When the last two were written. As the first of them was, nobody had begun to fill the
+        # next one, so what it holds was read after that.
+        self._written_at = deque([began, began], maxlen=2)
 
     def write(self, batch: Batch) -> Committed | None:
         """Begin to write; returns what the batch before brought, or raises what hindered it."""
@@ -108,12 +106,14 @@ class BatchWriter:
         records = self._first_of_each(batch.records) if self._newest_first else batch.records
         if self._seen is not None:
             rejected = [one.key for one in batch.rejected if one.key is not None]
-            new = self._seen.add([incoming.key for incoming, _ in records] + rejected)
+            came = [incoming.key for incoming, _ in records] + rejected
+            new = self._seen.add(self._stream, came)
             if self._newest_first:
                 records = [one for one in records if one[0].key in new]
         with self._database.writing() as connection:
             ensure_ours(connection, self._stream, self._run_id)
-            taken = self._intake.take(connection, records, at=datetime.now(UTC))
+            at = clock(connection)
+            taken = self._intake.take(connection, records, at, began=self._written_at[0])
             taken.rejected += batch.rejected
             new_fields = self._fields.learn(connection, taken.fields)
             if self._has_rejected:
@@ -122,6 +122,7 @@ class BatchWriter:
                 reject(connection, self._stream, self._run_id, taken.rejected)
             if batch.state is not None:
                 save_state(connection, self._stream, batch.state)
+        self._written_at.append(at)
         self._fields.learned(taken.fields)
         self._has_rejected = self._has_rejected or bool(taken.rejected)
         return Committed(len(batch), taken, frozenset(new_fields))
@@ -132,3 +133,14 @@ class BatchWriter:
         for one in records:
             first.setdefault(one[0].key, one)
         return list(first.values())
+
+
+def _size(raw: Any) -> int:
+    try:
+        return len(orjson.dumps(raw, option=orjson.OPT_NON_STR_KEYS))
+    except (TypeError, ValueError):
+        pass
+    try:
+        return len(repr(raw))  # nothing that JSON can hold
+    except RecursionError:
+        return BATCH_BYTES

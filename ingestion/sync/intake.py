@@ -17,6 +17,10 @@ from index.writer import Incoming, Stream, Unstorable, Written, differing, write
 from ingestion.mapping.mapper import Mapper, Unmappable
 
 Record = dict[str, Any]
+
+# A record of more bytes of JSON is set aside: a batch is in memory several times over, and Postgres
+# takes no text of more than a gigabyte.
+LARGEST_RECORD = 16 << 20
 Identified = tuple[Incoming, Record]
 """A record with its key and content hash, and as the source sent it."""
 
@@ -50,39 +54,60 @@ class Intake:
     def identify(self, record: Record) -> Identified | Rejection:
         """The record with its key and hash, or why it cannot be kept."""
         try:
-            return self._mapper.identify(record), record
+            incoming = self._mapper.identify(record)
         except (Unmappable, Unstorable) as error:
             return self._mapper.rejection(record, error)
+        if len(incoming.data) > LARGEST_RECORD:
+            reason = f"it has more than {LARGEST_RECORD >> 20} MiB"
+            return Rejection(incoming.key, record, reason)
+        return incoming, record
 
-    def take(self, connection: Connection, records: Sequence[Identified], at: datetime) -> Taken:
+    def take(
+        self,
+        connection: Connection,
+        records: Sequence[Identified],
+        at: datetime,
+        *,
+        began: datetime | None = None,
+    ) -> Taken:
         """Write those that changed, in this transaction; `at` is when they were read.
 
-        One that Postgres refuses is set aside: Postgres does not say which, so they are then
-        written one by one.
+        What was found gone after reading them `began` stays so. One that Postgres refuses is set
+        aside: Postgres does not say which, so they are then written one by one.
         """
         taken = Taken()
         try:
             with connection.begin_nested():
-                self._take(connection, records, at, taken)
+                self._take(connection, records, at, began, taken)
         except DataError:
             taken = Taken()
             for identified in records:
-                self._take_one(connection, identified, at, taken)
+                self._take_one(connection, identified, at, began, taken)
         return taken
 
     def _take_one(
-        self, connection: Connection, identified: Identified, at: datetime, taken: Taken
+        self,
+        connection: Connection,
+        identified: Identified,
+        at: datetime,
+        began: datetime | None,
+        taken: Taken,
     ) -> None:
         incoming, record = identified
         try:
             with connection.begin_nested():
-                self._take(connection, [identified], at, taken)
+                self._take(connection, [identified], at, began, taken)
         except DataError as error:
             reason = f"the database refuses it ({type(error.orig).__name__})"
             taken.rejected.append(Rejection(incoming.key, record, reason))
 
     def _take(
-        self, connection: Connection, records: Sequence[Identified], at: datetime, taken: Taken
+        self,
+        connection: Connection,
+        records: Sequence[Identified],
+        at: datetime,
+        began: datetime | None,
+        taken: Taken,
     ) -> None:
         changed = differing(connection, self._stream, (incoming for incoming, _ in records))
         if not changed:
@@ -97,4 +122,5 @@ class Intake:
                 taken.rejected.append(Rejection(item.key, record, str(error)))
             else:
                 taken.fields.update(record)
-        taken.add(write_changed(connection, self._tables, self._stream, mapped, at=at))
+        written = write_changed(connection, self._tables, self._stream, mapped, at=at, began=began)
+        taken.add(written)

@@ -7,17 +7,24 @@ writing a record twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
+from uuid import UUID
 
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
+from ingestion.request_budget import Queue, RequestBudget
 from ingestion.source import Source
 from ingestion.sync.batch import BATCH
 from ingestion.sync.collector import few_collections
-from ingestion.sync.report import Progress, SyncReport
-from ingestion.sync.runs import begin_run, finish_run, only_one
-from ingestion.sync.stream_sync import StreamSync
+from ingestion.sync.free_streams import free_streams
+from ingestion.sync.indexed_stream import IndexedStream
+from ingestion.sync.report import Progress, StreamReport, SyncReport
+from ingestion.sync.runs import begin_run, finish_run
+from ingestion.sync.stream_sync import Run
+from ingestion.sync.turns import read_streams
 from semantic_layer.model import Model
 
 
@@ -30,46 +37,74 @@ def sync_source(
     tenant: str,
     streams: Collection[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    stop: Event | None = None,
     cause: str = "command",
     worker: str | None = None,
     reconcile: bool = False,
     allow_deletes: bool = False,
     batch: int = BATCH,
 ) -> SyncReport:
-    """Bring the index up to date with a source, stream by stream, parents first.
+    """Bring the index up to date with a source, parents first.
 
     At most `batch` records are written in one transaction. A record that cannot be mapped is set
-    aside, and a stream that breaks off does not stop the others; the report says so. With
-    `reconcile`, all is read from the beginning, and what is held and did not come is marked as
-    deleted; a share of it that looks like trouble at the source only with `allow_deletes`.
+    aside, a stream that breaks off does not stop the others, and one that another run has in hand
+    is left to it; the report says so. With `reconcile`, all is read from the beginning, and what is
+    held and did not come is marked as deleted; a share of it that looks like trouble at the source
+    only with `allow_deletes`.
 
-    Raises SyncInProgress when one of the streams is being synced already, ConfigurationError when
-    the source has no such stream, and Unavailable when the database does not answer.
+    Raises SyncInProgress when all of the streams are being synced already, SyncStopped soon after
+    `stop` is set, ConfigurationError when the source has no such stream, and Unavailable when the
+    database does not answer.
     """
     chosen = chosen_streams(source, streams)
-    with only_one(database, tenant, source.name, chosen) as release, few_collections():
+    with free_streams(database, tenant, source.name, chosen) as free, few_collections():
         started_at = datetime.now(UTC)
         with database.writing() as connection:
             run_id = begin_run(
                 connection, tenant, source.name, source.connector, cause=cause, worker=worker
             )
-        reports = []
-        for name in chosen:
-            stream = StreamSync(
-                database, tables, model, source, name, tenant=tenant, run_id=run_id, batch=batch
+        queue = _queue(database, tenant, source, stop)
+        with ThreadPoolExecutor(1, thread_name_prefix=f"write-{source.name}") as thread:
+            run = Run(
+                run_id=run_id,
+                thread=thread,
+                batch=batch,
+                reconcile=reconcile,
+                allow_deletes=allow_deletes,
+                progress=progress,
+                stop=stop,
             )
-            reports.append(stream.run(progress, reconcile=reconcile, allow_deletes=allow_deletes))
-            release(name)
+            wanted = [
+                IndexedStream(database, tables, model, source, name, tenant) for name in free.names
+            ]
+            reports = {name: _left(name, by) for name, by in free.left.items()}
+            for ended in read_streams(wanted, run):
+                ended.waited = queue.time_waited() if queue is not None else 0.0
+                reports[ended.stream] = ended
+                free.release(ended.stream)
         report = SyncReport(
             source=source.name,
             run_id=run_id,
             started_at=started_at,
             finished_at=datetime.now(UTC),
-            streams=tuple(reports),
+            streams=tuple(reports[name] for name in chosen),
         )
         with database.writing() as connection:
             finish_run(connection, tenant, report)
         return report
+
+
+def _queue(database: Database, tenant: str, source: Source, stop: Event | None) -> Queue | None:
+    """Where its requests wait, if it is known how many the source allows."""
+    if source.requests_per_minute is None:
+        return None
+    queue = Queue(RequestBudget(database, tenant, source.name, source.requests_per_minute), stop)
+    source.queue_at(queue)
+    return queue
+
+
+def _left(stream: str, run: UUID | None) -> StreamReport:
+    return StreamReport(stream=stream, left=f"run {run}" if run else "another run")
 
 
 def chosen_streams(source: Source, streams: Collection[str] | None) -> list[str]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from index.database import Database
+from index.database import Database, clock
 from index.entity_tables import EntityTables
 from index.rejected import Rejection, forget, reject, rejected_id
 from index.tables import rejected_record
 from index.writer import of_stream
-from ingestion.customers import account_entities, update_customers
 from ingestion.source import Source
-from ingestion.sync.intake import Identified, Intake, Taken
+from ingestion.sync.indexed_stream import IndexedStream
+from ingestion.sync.intake import Identified, Taken
 from ingestion.sync.job import chosen_streams
+from ingestion.sync.page import last_of_page
 from semantic_layer.model import Model
 
 _PAGE = 200
@@ -83,7 +84,7 @@ def replay(
     such stream, and Unavailable when the database does not answer.
     """
     return [
-        _StreamReplay(database, tables, model, source, name, tenant).run()
+        _StreamReplay(IndexedStream(database, tables, model, source, name, tenant)).run()
         for name in chosen_streams(source, streams)
     ]
 
@@ -91,20 +92,9 @@ def replay(
 class _StreamReplay:
     """What was set aside of one stream."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: EntityTables,
-        model: Model,
-        source: Source,
-        name: str,
-        tenant: str,
-    ) -> None:
-        self._database = database
-        self._tables = tables
-        self._model = model
-        self._stream = source.stream(name, tenant)
-        self._intake = Intake(tables, self._stream, source.mapper(name, tenant))
+    def __init__(self, stream: IndexedStream) -> None:
+        self._of = stream
+        self._stream = stream.key
 
     def run(self) -> Replayed:
         accepted = still = 0
@@ -118,13 +108,19 @@ class _StreamReplay:
 
     def _page(self, after: UUID) -> Sequence[Any]:
         table = rejected_record
-        query = (
-            select(table.c.rejected_id, table.c.run_id, table.c.raw)
-            .where(*of_stream(table, self._stream), table.c.rejected_id > after)
-            .order_by(table.c.rejected_id)
-            .limit(_PAGE)
-        )
-        with self._database.writing() as connection:
+        with self._of.database.writing() as connection:
+            size = func.octet_length(table.c.raw)
+            last = last_of_page(
+                connection, table, self._stream, "rejected_id", size, after=after, rows=_PAGE
+            )
+            if last is None:
+                return []
+            query = (
+                select(table.c.rejected_id, table.c.run_id, table.c.raw)
+                .where(*of_stream(table, self._stream))
+                .where(table.c.rejected_id > after, table.c.rejected_id <= last)
+                .order_by(table.c.rejected_id)
+            )
             return connection.execute(query).all()
 
     def _replay(self, page: Sequence[Any]) -> int:
@@ -137,13 +133,13 @@ class _StreamReplay:
             if record is None:
                 continue
             replayed.append(row.rejected_id)
-            one = self._intake.identify(record)
+            one = self._of.intake.identify(record)
             if isinstance(one, Rejection):
                 bad.append(one)
             else:
                 good.append(one)
-        with self._database.writing() as connection:
-            taken = self._intake.take(connection, good, at=datetime.now(UTC))
+        with self._of.database.writing() as connection:
+            taken = self._of.intake.take(connection, good, at=clock(connection))
             bad += taken.rejected
             still = {rejected_id(self._stream, rejection) for rejection in bad}
             forget(
@@ -154,10 +150,10 @@ class _StreamReplay:
         return len(bad) + len(page) - len(replayed)
 
     def _update_customers(self, connection: Connection, taken: Taken) -> None:
-        entities = account_entities(self._model, self._stream)
+        entities = self._of.account_entities
         accounts = {row for entity in entities for row in taken.changed.get(entity, ())}
         if accounts:
-            update_customers(connection, self._tables, self._model, self._stream.tenant, accounts)
+            self._of.update_customers(connection, accounts)
 
 
 def _record(raw: str) -> dict[str, Any] | None:

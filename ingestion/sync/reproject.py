@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.removal import NO_CONTENT
 from index.tables import record as record_table
-from index.writer import Incoming, Stream, Unstorable, of_stream, write_rows_again
-from ingestion.customers import account_entities, update_customers
+from index.writer import Incoming, Unstorable, of_stream, write_rows_again
 from ingestion.mapping.mapper import Unmappable
 from ingestion.source import Source
+from ingestion.sync.indexed_stream import IndexedStream
 from ingestion.sync.job import chosen_streams
+from ingestion.sync.page import last_of_page
 from ingestion.sync.report import Progress
 from ingestion.sync.runs import only_one
 from semantic_layer.model import Model
@@ -59,7 +60,9 @@ def reproject(
     for name in chosen_streams(source, streams):
         # A sync that has begun with the old mapping would go on to write its rows.
         with only_one(database, tenant, source.name, [name]):
-            made = _StreamReprojection(database, tables, model, source, name, tenant, batch)
+            made = _StreamReprojection(
+                IndexedStream(database, tables, model, source, name, tenant), batch
+            )
             done.append(made.run(progress))
     return done
 
@@ -67,57 +70,52 @@ def reproject(
 class _StreamReprojection:
     """The rows of one stream."""
 
-    def __init__(
-        self,
-        database: Database,
-        tables: EntityTables,
-        model: Model,
-        source: Source,
-        name: str,
-        tenant: str,
-        batch: int,
-    ) -> None:
-        self._database = database
-        self._tables = tables
-        self._model = model
-        self._stream: Stream = source.stream(name, tenant)
-        self._mapper = source.mapper(name, tenant)
+    def __init__(self, stream: IndexedStream, batch: int) -> None:
+        self._of = stream
+        self._stream = stream.key
         # A hash of the content as key is not judged: an erasure blots out content and not the key.
-        self._has_key = source.streams[name].key is not None
+        self._has_key = stream.mapping.key is not None
         self._batch = batch
-        self._report = Reprojected(name)
+        self._report = Reprojected(stream.name)
 
     def run(self, progress: Callable[[Progress], None] | None) -> Reprojected:
         report, after = self._report, ""
-        account = bool(account_entities(self._model, self._stream))
+        account = bool(self._of.account_entities)
         while True:
-            with self._database.writing() as connection:
+            with self._of.database.writing() as connection:
                 page = self._page(connection, after)
                 if not page:
                     break
                 after = page[-1].key
                 changed = self._rewrite(connection, page)
                 if changed and account:
-                    self._update_customers(connection, changed)
+                    self._of.update_customers(connection, set(changed))
             report.records += len(page)
             report.rewritten += len(changed)
             if progress is not None:
                 told = (report.stream, report.records, report.rewritten)
                 progress(Progress(self._stream.source, *told))
-        with self._database.writing() as connection:
+        with self._of.database.writing() as connection:
             removed = self._remove_unmapped(connection)
             if removed:
                 report.rewritten += len(removed)
-                self._update_customers(connection, removed)
+                self._of.update_customers(connection, set(removed))
         return report
 
     def _page(self, connection: Connection, after: str) -> Sequence[Row[Any]]:
         """The next records, locked in the order in which all writers lock them."""
+        key = record_table.c.key
+        # As it is stored, so compressed: what it is as JSON cannot be told without unpacking it.
+        size = func.pg_column_size(record_table.c.data)
+        last = last_of_page(
+            connection, record_table, self._stream, "key", size, after=after, rows=self._batch
+        )
+        if last is None:
+            return []
         return connection.execute(
             select(record_table)
-            .where(*of_stream(record_table, self._stream), record_table.c.key > after)
-            .order_by(record_table.c.key)
-            .limit(self._batch)
+            .where(*of_stream(record_table, self._stream), key > after, key <= last)
+            .order_by(key)
             .with_for_update()
         ).all()
 
@@ -138,10 +136,10 @@ class _StreamReprojection:
                     .where(*of_stream(record_table, self._stream), record_table.c.key == row.key)
                     .values(deleted_at=item.deleted_at)
                 )
-        return write_rows_again(connection, self._tables, self._stream, projected)
+        return write_rows_again(connection, self._of.tables, self._stream, projected)
 
     def _project(self, row: Row[Any]) -> Incoming:
-        if self._has_key and self._mapper.key(row.data) != row.key:
+        if self._has_key and self._of.mapper.key(row.data) != row.key:
             # A row under the old key would stand beside the one that the next sync makes.
             raise Unmappable(
                 f"its key is another now: remit source remove {self._stream.source} --with-data,"
@@ -153,7 +151,7 @@ class _StreamReprojection:
             content_hash=bytes(row.content_hash),
             updated_at=row.updated_at,
         )
-        item = self._mapper.project(held, row.data, at=row.deleted_at or row.synced_at)
+        item = self._of.mapper.project(held, row.data, at=row.deleted_at or row.synced_at)
         if held.content_hash == NO_CONTENT:
             # The source had it no more, whatever its last content says.
             item = item._replace(deleted_at=row.deleted_at)
@@ -161,13 +159,12 @@ class _StreamReprojection:
 
     def _remove_unmapped(self, connection: Connection) -> list[UUID]:
         """Rows of entities that the stream's records became once, and become no more."""
-        resolved = {entity.name for entity in self._model.entities.values() if entity.resolved_from}
+        resolved = {
+            entity.name for entity in self._of.model.entities.values() if entity.resolved_from
+        }
         removed: list[UUID] = []
-        for entity in self._tables.keys() - set(self._stream.entities) - resolved:
-            table = self._tables[entity]
+        for entity in self._of.tables.keys() - set(self._stream.entities) - resolved:
+            table = self._of.tables[entity]
             gone = delete(table).where(*of_stream(table, self._stream)).returning(table.c.id)
             removed += connection.execute(gone).scalars()
         return removed
-
-    def _update_customers(self, connection: Connection, rows: Sequence[UUID]) -> None:
-        update_customers(connection, self._tables, self._model, self._stream.tenant, set(rows))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,6 +37,18 @@ _UNDER_WAY = text(
 class SyncInProgress(Unavailable):
     """Another sync reads the same stream."""
 
+    def __init__(self, source: str, stream: str) -> None:
+        super().__init__(
+            f"A sync of {source}, {stream} is already running. Wait until it has finished."
+        )
+
+
+class Held(NamedTuple):
+    """The streams that nobody else may sync, and a function that lets go of one early."""
+
+    streams: Sequence[str]
+    release: Callable[[str], None]
+
 
 @contextmanager
 def only_one(
@@ -44,26 +56,36 @@ def only_one(
 ) -> Iterator[Callable[[str], None]]:
     """Hold the right to sync the streams; yields a function that lets go of one early.
 
-    Raises SyncInProgress when another process has one of them. The locks belong to a connection,
-    so Postgres takes them back when the sync is killed.
+    Raises SyncInProgress when another process has one of them.
     """
-    held: set[str] = set()
+    with hold_free(database, tenant, source, streams) as held:
+        for stream in streams:
+            if stream not in held.streams:
+                raise SyncInProgress(source, stream)
+        yield held.release
+
+
+@contextmanager
+def hold_free(
+    database: Database, tenant: str, source: str, streams: Sequence[str]
+) -> Iterator[Held]:
+    """Hold the right to sync those of the streams that no other process has.
+
+    The locks belong to a connection, so Postgres takes them back when the sync is killed.
+    """
+    held: list[str] = []
     with database.session() as connection:
 
         def release(stream: str) -> None:
             if stream in held:
                 connection.execute(_UNLOCK, _lock(tenant, source, stream))
-                held.discard(stream)
+                held.remove(stream)
 
         try:
             for stream in streams:
-                if not connection.execute(_TRY_LOCK, _lock(tenant, source, stream)).scalar_one():
-                    raise SyncInProgress(
-                        f"A sync of {source}, {stream} is already running."
-                        " Wait until it has finished."
-                    )
-                held.add(stream)
-            yield release
+                if connection.execute(_TRY_LOCK, _lock(tenant, source, stream)).scalar_one():
+                    held.append(stream)
+            yield Held(tuple(held), release)
         finally:
             # Lost with the connection, when that is lost.
             with suppress(SQLAlchemyError):
@@ -93,7 +115,7 @@ def begin_run(
             tenant_id=tenant,
             run_id=run_id,
             source=source,
-            started_at=datetime.now(UTC),
+            started_at=func.clock_timestamp(),
             cause=cause,
             worker=worker,
         )
@@ -106,7 +128,7 @@ def finish_run(connection: Connection, tenant: str, report: SyncReport) -> None:
     connection.execute(
         update(sync_run)
         .where(sync_run.c.tenant_id == tenant, sync_run.c.run_id == report.run_id)
-        .values(finished_at=report.finished_at, report=report.as_json())
+        .values(finished_at=func.clock_timestamp(), report=report.as_json())
     )
 
 

@@ -14,6 +14,13 @@ from index.tables import schedule, source
 from index.writer import register_source
 from ingestion.workspace.format import SourceEntry
 
+_FINGERPRINT = text(
+    "SELECT md5(concat("
+    " (SELECT string_agg(name || definition::text, ',' ORDER BY name) FROM remit.source"
+    "  WHERE tenant_id = :tenant AND definition IS NOT NULL), '/',"
+    " (SELECT string_agg(name || sealed, ',' ORDER BY name) FROM remit.secret"
+    "  WHERE tenant_id = :tenant)))"
+)
 _ARE_THERE = text(
     "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('remit.source')"
     " AND attname = 'definition')"
@@ -33,6 +40,14 @@ class HeldSource:
 def is_migrated(connection: Connection) -> bool:
     """Whether the database has the tables for this, which `remit migrate` makes."""
     return bool(connection.execute(_ARE_THERE).scalar_one())
+
+
+def fingerprint(connection: Connection, tenant: str) -> str:
+    """What is another text once a source or a sealed secret of the tenant is another."""
+    if not is_migrated(connection):
+        return ""
+    found: str = connection.execute(_FINGERPRINT, {"tenant": tenant}).scalar_one()
+    return found
 
 
 def held_sources(connection: Connection, tenant: str) -> Mapping[str, HeldSource]:

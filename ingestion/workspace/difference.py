@@ -9,13 +9,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from index.errors import InvalidRequest
-from ingestion.schedule.schedules import Rhythm, remove_schedule, schedules, set_schedule
+from ingestion.schedule.schedules import (
+    Rhythm,
+    Slot,
+    remove_schedule,
+    schedules,
+    set_schedule,
+)
 from ingestion.workspace.account import require_same_account
 from ingestion.workspace.definitions import HeldSource, define, held_sources, retire
 from ingestion.workspace.format import SourceEntry
-
-Rhythms = Mapping[tuple[str, str | None], Rhythm]
-"""By source and stream; None stands for all streams that have none of their own."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Difference:
     left: tuple[str, ...] = ()  # in force, and not in the file
     paused: tuple[str, ...] = ()
     unchanged: int = 0
-    scheduled: Rhythms = field(default_factory=dict)
-    unscheduled: tuple[tuple[str, str | None], ...] = ()
+    scheduled: Mapping[Slot, Rhythm] = field(default_factory=dict)
+    unscheduled: tuple[Slot, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything would be changed."""
@@ -45,10 +48,10 @@ class Difference:
             yield f"source {name}: changed ({', '.join(parts)})"
         for name in self.retired:
             yield f"source {name}: no longer in force; its data are kept"
-        for (name, stream), rhythm in self.scheduled.items():
-            yield f"schedule {_of(name, stream)}: {rhythm}"
-        for name, stream in self.unscheduled:
-            yield f"schedule {_of(name, stream)}: none any more"
+        for slot, rhythm in self.scheduled.items():
+            yield f"{_named(slot)}: {rhythm}"
+        for slot in self.unscheduled:
+            yield f"{_named(slot)}: none any more"
         for name in self.left:
             yield f"source {name}: not in the file, left in force (`--prune` takes it out)"
         for name in self.paused:
@@ -82,11 +85,11 @@ def difference(
     }
     missing = tuple(name for name in defined if name not in entries)
     wanted = {
-        (name, stream): rhythm
+        slot: rhythm
         for name, entry in entries.items()
-        for stream, rhythm in (entry.schedule.rhythms() if entry.schedule else {}).items()
+        for slot, rhythm in entry.schedules(name).items()
     }
-    standing = {(each.source, each.stream): each.rhythm for each in schedules(connection, tenant)}
+    standing = {each.slot: each.rhythm for each in schedules(connection, tenant)}
     return Difference(
         added=tuple(name for name in entries if name not in defined),
         changed=changed,
@@ -94,9 +97,11 @@ def difference(
         left=() if prune else missing,
         paused=tuple(name for name in entries if name in held and held[name].paused_at),
         unchanged=len(entries.keys() & defined.keys()) - len(changed),
-        scheduled={key: rhythm for key, rhythm in wanted.items() if standing.get(key) != rhythm},
+        scheduled={slot: rhythm for slot, rhythm in wanted.items() if standing.get(slot) != rhythm},
         # Those of a retired source go with it.
-        unscheduled=tuple(key for key in standing if key[0] in entries and key not in wanted),
+        unscheduled=tuple(
+            slot for slot in standing if slot.source in entries and slot not in wanted
+        ),
     )
 
 
@@ -108,10 +113,10 @@ def bring_into_force(
         define(connection, tenant, name, entries[name])
     for name in found.retired:
         retire(connection, tenant, name)
-    for name, stream in found.unscheduled:
-        remove_schedule(connection, tenant, name, stream)
-    for (name, stream), rhythm in found.scheduled.items():
-        set_schedule(connection, tenant, name, stream, rhythm)
+    for slot in found.unscheduled:
+        remove_schedule(connection, tenant, slot.source, slot.stream, reconcile=slot.reconcile)
+    for slot, rhythm in found.scheduled.items():
+        set_schedule(connection, tenant, slot.source, slot.stream, rhythm, reconcile=slot.reconcile)
 
 
 def _require_same_kind(held: HeldSource, entry: SourceEntry) -> None:
@@ -137,5 +142,6 @@ def _changed_parts(held: HeldSource, entry: SourceEntry) -> tuple[str, ...]:
     return (*parts, *settings)
 
 
-def _of(source: str, stream: str | None) -> str:
-    return f"of {source}" if stream is None else f"of {source}, {stream}"
+def _named(slot: Slot) -> str:
+    kind = "reconcile" if slot.reconcile else "schedule"
+    return f"{kind} of {slot.source}" + ("" if slot.stream is None else f", {slot.stream}")

@@ -10,8 +10,10 @@
           email: integration@acme.example
           api_token: sealed:zendesk-emea.api_token      # or env:NAME, file:PATH
         streams: [tickets, users]                       # left out: all
+        requests_per_minute: 400                        # left out: what the vendor documents
         schedule:
           every: 15m
+          reconcile: 7d           # or a cron expression, or never
           streams:
             users: {cron: "0 3 * * *"}
 
@@ -29,7 +31,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from index.errors import ConfigurationError
 from ingestion.airbyte.origin import KINDS, Origin
-from ingestion.schedule.schedules import Cron, Every, Rhythm
+from ingestion.request_budget import LEAST
+from ingestion.schedule.schedules import Cron, Every, Rhythm, Slot
+
+NEVER = "never"
+RECONCILE = Every(7 * 86_400)
+"""How often what a source announces no deletions of is read whole, unless a schedule says it."""
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -43,10 +50,11 @@ class Strict(BaseModel):
 
 
 class _Times(Strict):
-    """`every: 15m`, or `cron: "0 3 * * *"` in UTC."""
+    """`every: 15m`, or `cron: "0 3 * * *"` in UTC; and when everything is read: `reconcile: 7d`."""
 
     every: str | None = None
     cron: str | None = None
+    reconcile: str | None = None
 
     @field_validator("every")
     @classmethod
@@ -62,11 +70,22 @@ class _Times(Strict):
             _refuse(lambda: Cron(value))
         return value
 
+    @field_validator("reconcile")
+    @classmethod
+    def _duration_or_moments(cls, value: str | None) -> str | None:
+        if value is not None and value != NEVER:
+            _refuse(lambda: _rhythm(value))
+        return value
+
     @property
     def rhythm(self) -> Rhythm | None:
         if self.every is not None:
             return Every(_seconds(self.every))
         return Cron(self.cron) if self.cron is not None else None
+
+    @property
+    def reconciles(self) -> Rhythm | None:
+        return None if self.reconcile in (None, NEVER) else _rhythm(str(self.reconcile))
 
 
 class TimesEntry(_Times):
@@ -74,8 +93,15 @@ class TimesEntry(_Times):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> TimesEntry:
-        if (self.every is None) == (self.cron is None):
+        if self.every is not None and self.cron is not None:
             raise ValueError("give exactly one of every, cron")
+        if self.rhythm is None and self.reconcile is None:
+            raise ValueError("give exactly one of every, cron; or reconcile alone")
+        if self.reconcile == NEVER:
+            raise ValueError(
+                "`reconcile: never` is said of a whole source; its streams that are to be"
+                " reconciled all the same have times of their own"
+            )
         return self
 
 
@@ -90,13 +116,17 @@ class ScheduleEntry(_Times):
             raise ValueError("give exactly one of every, cron; or times for some `streams` alone")
         return self
 
-    def rhythms(self) -> Mapping[str | None, Rhythm]:
-        """By stream; None stands for all that have none of their own."""
-        times: dict[str | None, Rhythm | None] = {
-            None: self.rhythm,
-            **{name: entry.rhythm for name, entry in self.streams.items()},
+    def rhythms(self, source: str, reconcile: Rhythm | None) -> Mapping[Slot, Rhythm]:
+        """All of a source's schedules; `reconcile` is the one it has if nothing is said."""
+        whole = self.reconciles if self.reconcile is not None else reconcile
+        times: dict[Slot, Rhythm | None] = {
+            Slot(source): self.rhythm,
+            Slot(source, reconcile=True): whole,
         }
-        return {stream: rhythm for stream, rhythm in times.items() if rhythm is not None}
+        for name, entry in self.streams.items():
+            times[Slot(source, name)] = entry.rhythm
+            times[Slot(source, name, reconcile=True)] = entry.reconciles
+        return {slot: rhythm for slot, rhythm in times.items() if rhythm is not None}
 
 
 class SourceEntry(Strict):
@@ -111,17 +141,33 @@ class SourceEntry(Strict):
     mapping: Path | None = None
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
     streams: tuple[str, ...] | None = Field(default=None, min_length=1)
+    requests_per_minute: int | None = Field(default=None, ge=LEAST, strict=True)
     schedule: ScheduleEntry | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> SourceEntry:
         _refuse(lambda: self.origin)
+        if self.requests_per_minute is not None and self.origin.is_process:
+            raise ValueError(
+                "`requests_per_minute` cannot be kept by a connector that runs as a process: it"
+                " sends its requests by itself. Look for a setting of its own"
+            )
         return self
 
     @property
     def origin(self) -> Origin:
         named = (*KINDS, "version", "mapping")
         return Origin(**{name: getattr(self, name) for name in named})
+
+    def schedules(self, name: str) -> Mapping[Slot, Rhythm]:
+        """When a source of this name is read, and what of it.
+
+        A connector that is a process may list only what is recent, so it is never reconciled
+        unless somebody says so.
+        """
+        if self.schedule is None:
+            return {}
+        return self.schedule.rhythms(name, None if self.origin.is_process else RECONCILE)
 
     def definition(self) -> dict[str, Any]:
         """As the database keeps it."""
@@ -180,6 +226,16 @@ def _seconds(text: str) -> int:
     if found is None:
         raise ConfigurationError("It is a number and a unit: 90s, 15m, 2h, 1d.")
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def duration(seconds: int) -> str:
+    """As the file has it, in the largest unit that it is a whole number of."""
+    unit = next(unit for unit in reversed(_SECONDS) if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
+def _rhythm(text: str) -> Rhythm:
+    return Cron(text) if len(text.split()) > 1 else Every(_seconds(text))
 
 
 def _refuse(make: Callable[[], object]) -> None:

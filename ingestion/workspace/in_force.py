@@ -29,6 +29,11 @@ class SourcesInForce:
     hidden: frozenset[str]  # in the file as well, where they have no effect
     vault: Vault
     home: Path
+    read_from: tuple[Path, ...] = ()  # files that say more than the database does
+
+    def edited_at(self) -> tuple[int, ...]:
+        """When each of these files was written last, in nanoseconds; 0 for one that is gone."""
+        return tuple(_written_at(path) for path in self.read_from)
 
     def entry(self, name: str) -> SourceEntry:
         """A source as it is described. Raises ConfigurationError when there is none of the name."""
@@ -53,6 +58,7 @@ class SourcesInForce:
             },
             origin=origin,
             streams=entry.streams,
+            requests_per_minute=entry.requests_per_minute,
             home=self.home,
         )
 
@@ -71,11 +77,14 @@ def sources_in_force(
     defined = {name: source.entry for name, source in held.items() if source.entry is not None}
     filed = read_sources_file(file) if file is not None else {}
     sealed = sealed_secrets(connection, tenant) if migrated else {}
+    entries = {**filed, **defined}
+    named = (path for entry in entries.values() for path in (entry.manifest, entry.mapping))
     return SourcesInForce(
-        {**filed, **defined},
+        entries,
         frozenset(filed.keys() & defined.keys()),
         Vault(tenant, sealed, seal),
         home,
+        tuple(path for path in (file, *named) if path is not None),
     )
 
 
@@ -93,3 +102,10 @@ def read_sources_file(path: Path) -> Mapping[str, SourceEntry]:
             " REMIT_SOURCES and apply the file, or leave that out of it."
         )
     return workspace.sources
+
+
+def _written_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from index.errors import ConfigurationError
 from index.specs import EntitySpecs
-from ingestion.mapping.format import load_mapping
+from ingestion.mapping.loading import load_mapping
 from ingestion.workspace.connector_spec import connector_spec
 from ingestion.workspace.format import SourceEntry
 from ingestion.workspace.references import sealed_names

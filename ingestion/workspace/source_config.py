@@ -21,4 +21,5 @@ class SourceConfig:
     settings: Mapping[str, object] = field(repr=False)
     origin: Origin = field(kw_only=True)
     streams: tuple[str, ...] | None = None
+    requests_per_minute: int | None = None  # None: what the connector knows of its vendor
     home: Path = Path(".remit")  # connectors that were installed are below it

@@ -22,9 +22,16 @@ def remit(*arguments: str) -> list[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a command: ours without settings of Remit, and the given ones."""
+    """The environment of a command: ours without settings of Remit, and the given ones. Workers do
+    not embed unless told: loading a model takes seconds."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REMIT_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **variables}
+    return {
+        **kept,
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        "REMIT_EMBEDDING": "false",
+        **variables,
+    }
 
 
 @contextmanager

@@ -68,10 +68,11 @@ def test_sources_and_schedules_come_into_force_and_stay_as_they_are_when_repeate
     assert "source zendesk-emea: new" in shown
     assert "schedule of zendesk-emea: every 0:15:00" in shown
     assert "schedule of zendesk-emea, users: cron 0 3 * * * UTC" in shown
+    assert "reconcile of zendesk-emea: every 7 days" in shown
     ((definition,),) = _rows(workshop, "SELECT definition::text FROM remit.source")
     assert "env:ZENDESK_TOKEN" in str(definition)
     before = _standing(workshop)
-    assert len(before) == 3
+    assert len(before) == 4  # the source, its schedule, that of its users, and its reconciles
     assert "Nothing to change" in workshop.done("apply", "--yes")
     assert _standing(workshop) == before
 
@@ -250,6 +251,7 @@ def test_somebody_elses_change_in_between_is_not_overwritten(
 
     monkeypatch.setattr(apply_command, "agreed", meanwhile)
     assert "meanwhile" in workshop.refused("apply", "--yes")
-    assert _rows(workshop, "SELECT every_seconds FROM remit.schedule WHERE stream = ''") == [
-        (7200,)
+    assert _rows(workshop, "SELECT every_seconds FROM remit.schedule WHERE NOT reconcile") == [
+        (7200,),
+        (None,),
     ]

@@ -109,7 +109,7 @@ def test_what_is_shown_can_be_put_into_a_workspace_file(
     shown = workshop.done("source", "show", "desk")
     described = yaml.safe_load(shown)["sources"]["desk"]
     assert described["settings"]["api_token"] == "sealed:desk.api_token"
-    assert described["schedule"] == {"cron": "0 3 * * *"}
+    assert described["schedule"] == {"cron": "0 3 * * *", "reconcile": "7d"}
     workshop.write(shown)
     assert "Nothing to change" in workshop.done("apply", "--yes")
 

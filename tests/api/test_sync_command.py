@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ingestion.simulator import Company, Simulator
-from tests.api.processes import environment, remit, run
+from tests.api.processes import PATIENCE, environment, remit, run, started, wait_until
 from tests.api.site import TENANT, settings_for
 from tests.conftest import fresh_database
 
 
 @pytest.fixture
+def simulator(company: Company) -> Iterator[Simulator]:
+    with Simulator(company) as simulator:
+        yield simulator
+
+
+@pytest.fixture
 def variables(
-    cluster: str, template: str, company: Company, tmp_path: Path
+    cluster: str, template: str, simulator: Simulator, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
-    with fresh_database(cluster, template) as url, Simulator(company) as simulator:
+    with fresh_database(cluster, template) as url:
         settings = settings_for(tmp_path, url, simulator)
         yield environment(
             REMIT_HOME=str(tmp_path),
@@ -58,3 +65,22 @@ def test_streams_are_those_of_one_source(variables: dict[str, str], tmp_path: Pa
     code, _, said = run(remit("sync", "--stream", "users"), variables, tmp_path)
     assert code == 1
     assert "Name the one source" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_its_batch_and_with_words(
+    variables: dict[str, str], simulator: Simulator, tmp_path: Path, number: signal.Signals
+) -> None:
+    tickets = "/api/v2/incremental/tickets"
+    simulator.fault("zendesk", "slow", path_prefix=tickets, times=1, seconds=3)
+    with started(remit("sync", "zendesk"), variables, tmp_path) as process:
+        wait_until(
+            lambda: any(one["path"].startswith(tickets) for one in simulator.requests("zendesk")),
+            "the middle of the sync",
+        )
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 1
+    said = (tmp_path / "err").read_text()
+    assert "Stopping after the batches that are under way" in said
+    assert "zendesk: stopped; what was written stays." in said
+    assert "Traceback" not in said

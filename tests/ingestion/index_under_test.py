@@ -27,6 +27,7 @@ _CREDENTIALS = {
     "hubspot": ("access_token", "portal_id"),
     "freshdesk": ("api_key",),
     "chargebee": ("api_key",),
+    "jira": ("email", "api_token"),
 }
 
 # So small that every stream has several pages.
@@ -63,6 +64,7 @@ class Index:
         progress: Callable[[Progress], None] | None = None,
         *,
         reconcile: bool = False,
+        allow_deletes: bool = False,
         **changed: Any,
     ) -> SyncReport:
         return sync_source(
@@ -73,6 +75,7 @@ class Index:
             tenant=TENANT,
             progress=progress,
             reconcile=reconcile,
+            allow_deletes=allow_deletes,
         )
 
     def sync_all(self) -> dict[str, SyncReport]:
@@ -111,7 +114,7 @@ class Index:
 
     def contents(self) -> dict[str, list[Row]]:
         """All that syncs write, without the times at which they did."""
-        times = {"synced_at", "live_at", "linked_at", "tried_at"}
+        times = {"synced_at", "live_at", "linked_at", "tried_at", "reconciled_at"}
         found = {name: self.rows(name, deleted=True) for name in self.tables}
         found["record"] = self.ask("SELECT * FROM remit.record ORDER BY source, stream, key")
         found["state"] = self.ask("SELECT * FROM remit.stream_state ORDER BY source, stream")

@@ -19,7 +19,7 @@ from graphql import (
 from access_policies import Principal, Snapshot, parse, read_policies
 from index.errors import InvalidRequest, NotPermitted
 from semantic_layer import Model, Resolver, Schemas, Segment, View, describe
-from semantic_layer.names import type_name
+from semantic_layer.names import camel, type_name
 from tests.semantic_layer.schema_walk import EveryField, every_argument, members, object_types
 from tests.semantic_layer.world import World, row_id
 
@@ -189,7 +189,7 @@ async def test_whatever_the_caller_can_read_exists_for_them(
     who = _who(own_world, department)
     offered = schemas.of(_view(own_world, who))._schema
     for entity in own_world.model.entities.values():
-        name, plural = type_name(entity), entity.plural
+        name, plural = type_name(entity), camel(entity.plural)
         fields = members(own_world.schema._schema, name).items()
         leaves = [field for field, member in fields if is_leaf_type(get_named_type(member.type))]
         page = f"{plural}(first: 100) {{ nodes {{ {' '.join(leaves)} }} }}"

@@ -63,8 +63,15 @@ def run_add(
             for secret, text in questions.sealed.items():
                 set_secret(connection, require_seal(settings), settings.tenant, secret, text)
             define(connection, settings.tenant, name, entry)
-            for stream, rhythm in (entry.schedule.rhythms() if entry.schedule else {}).items():
-                set_schedule(connection, settings.tenant, name, stream, rhythm)
+            for slot, rhythm in entry.schedules(name).items():
+                set_schedule(
+                    connection,
+                    settings.tenant,
+                    name,
+                    slot.stream,
+                    rhythm,
+                    reconcile=slot.reconcile,
+                )
     tell([f"The source {name} is in force.", *(f"  {SEALED}{name}" for name in questions.sealed)])
     remark(f"Next: `remit source check {name}`. For a remit.yaml: `remit source show {name}`.")
 

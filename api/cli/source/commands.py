@@ -47,6 +47,12 @@ def add(
     ] = None,
     every: Annotated[str | None, typer.Option(help="Read it so often: 15m, 2h, 1d.")] = None,
     cron: Annotated[str | None, typer.Option(help='Read it then, in UTC: "0 3 * * *".')] = None,
+    reconcile: Annotated[
+        str | None,
+        typer.Option(
+            help="Read all of it so often, to find what is gone: 7d, or as --cron, or never."
+        ),
+    ] = None,
     same_account: Annotated[
         bool,
         typer.Option("--same-account", help="The records that are held of the name are of this."),
@@ -66,7 +72,8 @@ def add(
         "mapping": mapping,
         "streams": stream,
     }
-    times = {name: value for name, value in (("every", every), ("cron", cron)) if value}
+    schedule = {"every": every, "cron": cron, "reconcile": reconcile}
+    times = {name: value for name, value in schedule.items() if value}
     given = {name: value for name, value in described.items() if value}
     if times:
         given["schedule"] = times

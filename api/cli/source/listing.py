@@ -16,10 +16,10 @@ from api.services import sources_of
 from api.settings import Settings
 from index.errors import InvalidRequest
 from index.tables import stream_state
-from ingestion.schedule.schedules import Every, Schedule, schedules
+from ingestion.schedule.schedules import Every, Rhythm, Schedule, schedules
 from ingestion.workspace.connector_spec import connector_spec
 from ingestion.workspace.definitions import HeldSource, held_sources
-from ingestion.workspace.format import SourceEntry
+from ingestion.workspace.format import NEVER, SourceEntry, duration
 from ingestion.workspace.specification import masked, masked_command
 
 _HEADINGS = ("source", "connector", "streams", "synced", "due", "remarks")
@@ -30,6 +30,16 @@ class _Stream:
     name: str
     synced_at: datetime | None
     problem: str | None
+    reconciled_at: datetime | None
+    reconcile_problem: str | None
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with it, in words."""
+        found = [self.problem] if self.problem else []
+        if self.reconcile_problem and self.reconcile_problem != self.problem:
+            found.append(f"not reconciled: {self.reconcile_problem}")
+        return found
 
 
 def run_list(settings: Settings) -> None:
@@ -74,14 +84,16 @@ def run_show(settings: Settings, name: str) -> None:
     if entry is None and held is None:
         raise InvalidRequest(f"There is no source {name!r}; `remit source list` names them.")
     if entry is not None:
-        described = {**_described(entry, settings), **_schedule(standing)}
+        described = {**_described(entry, settings), **_schedule(entry, standing)}
         shown = {"sources": {name: described}}
         tell(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True).splitlines())
     for said in _remarks(entry, held, (), name in found.hidden):
         tell([f"# {said}"])
     for stream in streams:
-        problem = f", {stream.problem}" if stream.problem else ""
-        tell([f"# {stream.name}: synced {_time(stream.synced_at)}{problem}"])
+        parts = [f"synced {_time(stream.synced_at)}", *stream.problems]
+        if stream.reconciled_at is not None and stream.reconcile_problem is None:
+            parts.insert(1, f"reconciled {_time(stream.reconciled_at)}")
+        tell([f"# {stream.name}: {', '.join(parts)}"])
 
 
 def _described(entry: SourceEntry, settings: Settings) -> dict[str, Any]:
@@ -92,37 +104,53 @@ def _described(entry: SourceEntry, settings: Settings) -> dict[str, Any]:
     return {**described, "settings": masked(schema, entry.settings)}
 
 
-def _schedule(standing: Sequence[Schedule]) -> dict[str, Any]:
+def _schedule(entry: SourceEntry, standing: Sequence[Schedule]) -> dict[str, Any]:
     """As the file has it."""
-    times: dict[str | None, dict[str, str]] = {
-        each.stream: {"every": f"{each.rhythm.seconds}s"}
-        if isinstance(each.rhythm, Every)
-        else {"cron": each.rhythm.text}
-        for each in standing
-    }
-    own = {stream: given for stream, given in times.items() if stream is not None}
-    schedule: dict[str, Any] = {**times.get(None, {}), **({"streams": own} if own else {})}
-    return {"schedule": schedule} if schedule else {}
+    times: dict[str | None, dict[str, str]] = {}
+    for each in standing:
+        rhythm = each.rhythm
+        given = times.setdefault(each.stream, {})
+        if each.slot.reconcile:
+            given["reconcile"] = _text(rhythm)
+        else:
+            given["every" if isinstance(rhythm, Every) else "cron"] = _text(rhythm)
+    if not times:
+        return {}
+    whole = times.pop(None, {})
+    if not entry.origin.is_process:
+        whole.setdefault("reconcile", NEVER)
+    return {"schedule": {**whole, **({"streams": times} if times else {})}}
+
+
+def _text(rhythm: Rhythm) -> str:
+    return duration(rhythm.seconds) if isinstance(rhythm, Every) else rhythm.text
 
 
 def _streams(connection: Connection, tenant: str) -> Mapping[str, list[_Stream]]:
     state = stream_state.c
     rows = connection.execute(
-        select(state.source, state.stream, state.synced_at, state.problem)
+        select(
+            state.source,
+            state.stream,
+            state.synced_at,
+            state.problem,
+            state.reconciled_at,
+            state.reconcile_problem,
+        )
         .where(state.tenant_id == tenant)
         .order_by(state.source, state.stream)
     )
     found: dict[str, list[_Stream]] = {}
     for row in rows:
-        found.setdefault(row.source, []).append(_Stream(row.stream, row.synced_at, row.problem))
+        found.setdefault(row.source, []).append(_Stream(*row[1:]))
     return found
 
 
 def _due(standing: Iterable[Schedule]) -> Mapping[str, datetime]:
-    """When the first schedule of each source that is not paused is due."""
+    """When the next sync of each source that is not paused is due."""
     due: dict[str, datetime] = {}
     for each in standing:
-        if not each.paused:
+        if not each.paused and not each.slot.reconcile:
             due[each.source] = min(each.next_at, due.get(each.source, each.next_at))
     return due
 
@@ -142,8 +170,8 @@ def _remarks(
     if held is not None and held.paused_at is not None:
         yield f"paused since {_time(held.paused_at)}"
     for stream in streams:
-        if stream.problem:
-            yield f"{stream.name}: {stream.problem}"
+        for problem in stream.problems:
+            yield f"{stream.name}: {problem}"
 
 
 def _stalest(streams: Sequence[_Stream]) -> str:

@@ -90,7 +90,8 @@ def typed_as(schema: Schema | None, text: str) -> Any:
 
 
 def _chosen(alternatives: list[Schema], given: Mapping[str, Any], path: tuple[str, ...]) -> Schema:
-    """The alternative whose constants are given already, or the one that is asked for."""
+    """The alternative whose constants are given already, or all that it requires; or the one that
+    is asked for."""
     for each in alternatives:
         constants = {
             name: described["const"]
@@ -98,6 +99,8 @@ def _chosen(alternatives: list[Schema], given: Mapping[str, Any], path: tuple[st
             if "const" in described
         }
         if constants and constants.items() <= given.items():
+            return each
+        if not constants and set(each.get("required", ())) <= given.keys():
             return each
     if len(alternatives) == 1:
         return alternatives[0]

@@ -47,11 +47,7 @@ def run_discover(settings: Settings, name: str) -> None:
     width = max((len(stream.name) for stream in streams), default=0)
     for stream in streams:
         way = "what is new" if stream.incremental else "all of it, each time"
-        entities = (
-            [mapped.entity for mapped in read[stream.name].entities]
-            if (stream.name in read)
-            else []
-        )
+        entities = read[stream.name].entity_names if stream.name in read else ()
         use = ", ".join(entities) or ("records only" if stream.name in read else "not read")
         tell([f"{stream.name:<{width}}  {use}; reads {way}; key {stream.key}"])
     remark(f"{len(streams):,} streams")

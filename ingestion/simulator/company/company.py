@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.simulator.company.billing import BillingBuilder
+from ingestion.simulator.company.cases import open_cases
 from ingestion.simulator.company.crm import CrmBuilder
 from ingestion.simulator.company.customers import Customer, invent_customers
 from ingestion.simulator.company.staff import Employee, hire_staff
@@ -94,7 +95,7 @@ def build_company(
         seed=seed,
         scale=scale,
         as_of=as_of,
-        salesforce=crm.records,
+        salesforce={**crm.records, **open_cases(rng("cases"), crm, customers, as_of)},
         zendesk=support.records,
         stripe=billing.records,
         truth=truth,

@@ -15,6 +15,9 @@ SALESFORCE_PREFIXES = {
     "User": "005",
     "Opportunity": "006",
     "OpportunityStage": "01J",
+    "Case": "500",
+    "CaseComment": "00a",
+    "Group": "00G",
 }
 
 

@@ -114,11 +114,13 @@ class FreshdeskApi:
         state = request.query_params.get("state")
         if state not in (None, "verified", "unverified", "blocked", "deleted"):
             raise _InvalidError("state", "It should be one of these values")
+        company = request.query_params.get("company_id")
         since = _moment(request, "_updated_since")
         found = [
             contact
             for contact in self._desk.records("contact")
             if contact.get("deleted", False) is (state == "deleted")
+            and _is_of(contact, company)
             and (since is None or _time(contact, "updated_at") >= since)
         ]
         return self._page(request, found)
@@ -140,6 +142,7 @@ class FreshdeskApi:
             ticket
             for ticket in self._desk.records("ticket")
             if ticket.get("deleted", False) is (view == "deleted")
+            and _is_of(ticket, asked.get("company_id"))
             and (ticket["spam"] is (view == "spam") or view == "deleted")
             and (
                 _time(ticket, "created_at") >= made_after
@@ -189,6 +192,10 @@ class FreshdeskApi:
             query = urlencode({**request.query_params, "page": number + 1})
             headers["Link"] = f'<{request.url.replace(query=query)}>; rel="next"'
         return json_response(records[end - size : end], headers=headers)
+
+
+def _is_of(record: Record, company: str | None) -> bool:
+    return company is None or str(record["company_id"]) == company
 
 
 def _number(request: Request, name: str, otherwise: int) -> int:

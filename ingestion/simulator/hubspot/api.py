@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 import orjson
@@ -31,9 +33,10 @@ Endpoint = Callable[[Request], Awaitable[Record]]
 
 _LIST_LIMIT = 100
 _OWNER_LIMIT = 500
+_ASSOCIATION_LIMIT = 500
 # Of what is always in an answer, whatever properties are asked for.
 _ALWAYS = ("hs_object_id", "createdate", "hs_lastmodifieddate", "lastmodifieddate")
-_UI_TYPES = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
+_UI_TYPES = {"contacts": "0-1", "companies": "0-2", "deals": "0-3", "tickets": "0-5"}
 PORTAL_ID = "48211177"
 
 
@@ -51,7 +54,13 @@ class HubSpotApi:
 
     name = "hubspot"
     credentials: Mapping[str, str] = MappingProxyType(
-        {"access_token": "pat-eu1-simulated-hubspot-token", "portal_id": PORTAL_ID}
+        {
+            "access_token": "pat-eu1-simulated-hubspot-token",
+            "portal_id": PORTAL_ID,
+            "client_id": "simulated-hubspot-client-id",
+            "client_secret": "simulated-hubspot-client-secret",
+            "refresh_token": "simulated-hubspot-refresh-token",
+        }
     )
     controls: Sequence[Route] = ()
     limit = "TEN_SECONDLY_ROLLING"  # the policy that a rate-limited caller is told of, or DAILY
@@ -63,6 +72,7 @@ class HubSpotApi:
         self.delete = self._portal.delete
         self._page_limit = page_limit or LIMIT
         self._request_numbers = itertools.count(1)
+        self._issued: set[str] = set()  # to the public app
         self.app: ASGIApp = Starlette(
             routes=[
                 self._route("/crm/v3/owners", self._owners),
@@ -71,8 +81,10 @@ class HubSpotApi:
                 self._route("/crm/v3/objects/{kind}/search", self._search, "POST"),
                 self._route("/crm/v3/objects/{kind}/{id}", self._object),
                 self._route("/crm/v3/properties/{kind}", self._properties),
-                self._route("/crm/v3/pipelines/deals", self._pipelines),
+                self._route("/crm/v3/pipelines/{kind}", self._pipelines),
                 self._route("/crm/v4/objects/{kind}/{id}/associations/companies", self._companies),
+                self._route("/crm/v4/objects/companies/{id}/associations/{kind}", self._members),
+                Route("/oauth/v3/token", self._token, methods=["POST"]),
             ],
             exception_handlers={
                 _RefusedError: self._refuse,
@@ -103,7 +115,8 @@ class HubSpotApi:
 
     def _route(self, path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         async def guarded(request: Request) -> Response:
-            if request.headers.get("authorization") != f"Bearer {self.credentials['access_token']}":
+            token = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if token not in {self.credentials["access_token"], *self._issued}:
                 raise _RefusedError(
                     401, "INVALID_AUTHENTICATION", "Authentication credentials not found."
                 )
@@ -153,8 +166,29 @@ class HubSpotApi:
     async def _properties(self, request: Request) -> Record:
         return {"results": property_definitions(request.path_params["kind"])}
 
-    async def _pipelines(self, _: Request) -> Record:
-        return {"results": self._portal.pipelines}
+    async def _pipelines(self, request: Request) -> Record:
+        return {"results": self._portal.pipelines.get(request.path_params["kind"], [])}
+
+    async def _token(self, request: Request) -> Response:
+        """A token of half an hour for the refresh token, which stays as it is."""
+        form = {
+            name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
+        }
+        wanted = ("client_id", "client_secret", "refresh_token")
+        if form.get("grant_type") != "refresh_token" or any(
+            form.get(name) != self.credentials[name] for name in wanted
+        ):
+            return self._error(400, "BAD_REFRESH_TOKEN", "missing or unknown refresh token")
+        token = secrets.token_urlsafe(24)
+        self._issued.add(token)
+        return json_response(
+            {
+                "access_token": token,
+                "refresh_token": form["refresh_token"],
+                "expires_in": 1800,
+                "token_type": "bearer",
+            }
+        )
 
     async def _companies(self, request: Request) -> Record:
         kind = request.path_params["kind"]
@@ -163,6 +197,22 @@ class HubSpotApi:
         return {
             "results": [{"toObjectId": company, "associationTypes": kinds}] if company else [],
         }
+
+    async def _members(self, request: Request) -> Record:
+        kind = request.path_params["kind"]
+        company = self._found(request, "companies")["id"]
+        members = [one for one in self._portal.records(kind) if _company_of(kind, one) == company]
+        page, rest = self._page(request, members, _ASSOCIATION_LIMIT)
+        if rest:
+            after = rest["paging"]["next"]["after"]
+            rest["paging"]["next"]["link"] = f"?after={after}"
+        kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 2, "label": "Primary"}]
+        return {
+            "results": [
+                {"toObjectId": int(one["id"]), "associationTypes": kinds} for one in page
+            ],
+            **rest,
+        }  # fmt: skip
 
     def _found(self, request: Request, kind: str) -> Record:
         record = self._portal.get(kind, request.path_params["id"])

@@ -7,13 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.simulator.company import Company
+from ingestion.simulator.company.conversations import converse, pick_issue
 from ingestion.simulator.company.customers import Customer, Person
 from ingestion.simulator.company.identifiers import milliseconds_time
 from ingestion.simulator.hubspot.definitions import CHANGED, pipelines
 
 Record = dict[str, Any]
 
-_FIRST_ID = {"companies": 9_310_400_101, "contacts": 20_851, "deals": 14_220_300_501}
+_FIRST_ID = {
+    "companies": 9_310_400_101,
+    "contacts": 20_851,
+    "deals": 14_220_300_501,
+    "tickets": 1_840_200_301,
+}
 _FIRST_OWNER = 61_668_601
 _WELL_KNOWN = 4  # of the company's customers; they are in every system
 _SHARE = 0.7  # of the other firms
@@ -28,7 +34,7 @@ class Contents:
         self._rng = random.Random(f"{company.seed}/hubspot")  # noqa: S311
         self._company = company
         self.records: dict[str, list[Record]] = {
-            "owners": [], "companies": [], "contacts": [], "deals": [],
+            "owners": [], "companies": [], "contacts": [], "deals": [], "tickets": [],
         }  # fmt: skip
         self._sellers: list[str] = []
         self._add_owners()
@@ -37,6 +43,11 @@ class Contents:
             if chosen and not customer.individual:
                 self._add_customer(customer)
         self._add_leftovers()
+        # Of its own, so that what is above stays as it is.
+        self._rng = random.Random(f"{company.seed}/hubspot/tickets")  # noqa: S311
+        for one in self.records["companies"]:
+            self._add_tickets(one)
+        self._add_ticket(None, "Somebody unknown")
 
     def _add_owners(self) -> None:
         for number, employee in enumerate(self._company.staff):
@@ -137,7 +148,7 @@ class Contents:
 
     def _add_deal(self, customer: Customer, company: Record | None) -> Record:
         rng = self._rng
-        pipeline = rng.choice(pipelines())
+        pipeline = rng.choice(pipelines("deals"))
         stage = rng.choice(pipeline["stages"])
         amount = rng.randrange(4, 900) * 500 * _PRICE_LEVEL.get(customer.currency, 1)
         close = self._company.as_of + timedelta(days=rng.randrange(-200, 200))
@@ -156,6 +167,38 @@ class Contents:
                 "hs_primary_associated_company": company["id"] if company else None,
                 "hubspot_owner_id": owner,
                 "contract_term_months": rng.choice((None, "12", "24")),
+            },
+        )
+
+    def _add_tickets(self, company: Record) -> None:
+        """Those of a company in the recycling bin are there, too."""
+        for _ in range(self._rng.choice((2, 3, 4))):
+            ticket = self._add_ticket(company["id"], company["properties"]["name"])
+            if company["archived"]:
+                ticket |= {name: company[name] for name in ("archived", "archivedAt", "updatedAt")}
+
+    def _add_ticket(self, company: str | None, name: str) -> Record:
+        rng = self._rng
+        pipeline = rng.choice(pipelines("tickets"))
+        stage = rng.choice(pipeline["stages"])
+        issue = pick_issue(rng, "en")
+        owner = rng.choice((None, *self._sellers))
+        talk = converse(rng, issue, name, "Support", "the team", solved=False)
+        since = self._company.as_of - timedelta(days=rng.randrange(3, 300))
+        return self._add(
+            "tickets",
+            since,
+            {
+                "subject": talk.subject,
+                "content": talk.messages[0].body,
+                "hs_pipeline": pipeline["id"],
+                "hs_pipeline_stage": stage["id"],
+                "hs_ticket_priority": rng.choice((None, "LOW", "MEDIUM", "HIGH", "URGENT")),
+                "hs_ticket_category": rng.choice((None, "PRODUCT_ISSUE", "BILLING_ISSUE")),
+                "source_type": rng.choice(("EMAIL", "CHAT", "FORM", "PHONE")),
+                "hs_primary_company_id": company,
+                "hubspot_owner_id": owner,
+                "product_area": issue.key,
             },
         )
 

@@ -1,7 +1,9 @@
-"""What a HubSpot portal defines: the properties of its objects, and the pipelines of its deals."""
+"""What a HubSpot portal defines: the properties of its objects, and the pipelines of
+deals and tickets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Record = dict[str, Any]
@@ -58,6 +60,22 @@ _PROPERTIES: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("hubspot_owner_id", "enumeration", False),
         ("contract_term_months", "number", True),
     ),
+    "tickets": (
+        ("hs_object_id", "number", False),
+        ("createdate", "datetime", False),
+        ("hs_lastmodifieddate", "datetime", False),
+        ("subject", "string", False),
+        ("content", "string", False),
+        ("hs_pipeline", "enumeration", False),
+        ("hs_pipeline_stage", "enumeration", False),
+        ("hs_ticket_priority", "enumeration", False),
+        ("hs_ticket_category", "enumeration", False),
+        ("source_type", "enumeration", False),
+        ("closed_date", "datetime", False),
+        ("hs_primary_company_id", "number", False),
+        ("hubspot_owner_id", "enumeration", False),
+        ("product_area", "enumeration", True),
+    ),
 }
 
 TYPES = {
@@ -71,6 +89,8 @@ DEFAULTS = {
                  "lastname"),
     "deals": ("amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate",
               "hs_object_id", "pipeline"),
+    "tickets": ("content", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_pipeline",
+                "hs_pipeline_stage", "hs_ticket_category", "hs_ticket_priority", "subject"),
 }  # fmt: skip
 
 # The property that holds the time of change; contacts have an older name for it.
@@ -78,14 +98,22 @@ CHANGED = {
     "companies": "hs_lastmodifieddate",
     "contacts": "lastmodifieddate",
     "deals": "hs_lastmodifieddate",
+    "tickets": "hs_lastmodifieddate",
 }
 
 # The property that names the company which an object belongs to first of all.
-COMPANY = {"contacts": "associatedcompanyid", "deals": "hs_primary_associated_company"}
+COMPANY = {
+    "contacts": "associatedcompanyid",
+    "deals": "hs_primary_associated_company",
+    "tickets": "hs_primary_company_id",
+}
+
+# The properties that name the pipeline and stage which an object is in.
+STAGE = {"deals": ("pipeline", "dealstage"), "tickets": ("hs_pipeline", "hs_pipeline_stage")}
 
 # Pipeline; of each stage its id, label, probability, and whether it ends the deal. HubSpot's own
 # first pipeline has words for ids, all others have numbers.
-_PIPELINES: tuple[tuple[str, str, tuple[tuple[str, str, str, bool], ...]], ...] = (
+_DEAL_PIPELINES: tuple[tuple[str, str, tuple[tuple[str, str, str, bool], ...]], ...] = (
     (
         "default",
         "Sales Pipeline",
@@ -107,35 +135,71 @@ _PIPELINES: tuple[tuple[str, str, tuple[tuple[str, str, str, bool], ...]], ...] 
         ),
     ),
 )
+# The same of tickets; of a stage its id, label and whether it is open. HubSpot's own pipeline is 0.
+_TICKET_PIPELINES = (
+    (
+        "0",
+        "Support Pipeline",
+        (
+            ("1", "New", "OPEN"),
+            ("2", "Waiting on contact", "OPEN"),
+            ("3", "Waiting on us", "OPEN"),
+            ("4", "Closed", "CLOSED"),
+        ),
+    ),
+    (
+        "50310021",
+        "Onboarding",
+        (
+            ("99120041", "Kick-off", "OPEN"),
+            ("99120042", "Data import", "OPEN"),
+            ("99120043", "Live", "CLOSED"),
+        ),
+    ),
+)
 _MADE_AT = "2021-03-01T08:00:00.000Z"
 
 
-def pipelines() -> list[Record]:
-    """The pipelines of deals, as the API shows them; all numbers in metadata are texts."""
+def pipelines(kind: str) -> list[Record]:
+    """The pipelines of deals or tickets as the API shows them; values in metadata are texts."""
+    if kind == "deals":
+        return [
+            _pipeline(order, pipeline_id, label, [
+                (stage_id, name, {"isClosed": str(closed).lower(), "probability": probability})
+                for stage_id, name, probability, closed in stages
+            ])
+            for order, (pipeline_id, label, stages) in enumerate(_DEAL_PIPELINES)
+        ]  # fmt: skip
     return [
-        {
-            "id": pipeline_id,
-            "label": label,
-            "displayOrder": order,
-            "archived": False,
-            "createdAt": _MADE_AT,
-            "updatedAt": _MADE_AT,
-            "stages": [
-                {
-                    "id": stage_id,
-                    "label": stage_label,
-                    "displayOrder": place,
-                    "archived": False,
-                    "createdAt": _MADE_AT,
-                    "updatedAt": _MADE_AT,
-                    "metadata": {"isClosed": str(closed).lower(), "probability": probability},
-                    "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
-                }
-                for place, (stage_id, stage_label, probability, closed) in enumerate(stages)
-            ],
-        }
-        for order, (pipeline_id, label, stages) in enumerate(_PIPELINES)
-    ]
+        _pipeline(order, pipeline_id, label, [
+            (stage_id, name, {"ticketState": state, "isClosed": str(state == "CLOSED").lower()})
+            for stage_id, name, state in stages
+        ])
+        for order, (pipeline_id, label, stages) in enumerate(_TICKET_PIPELINES)
+    ]  # fmt: skip
+
+
+def _pipeline(
+    order: int, pipeline_id: str, label: str, stages: Sequence[tuple[str, str, Record]]
+) -> Record:
+    times = {"archived": False, "createdAt": _MADE_AT, "updatedAt": _MADE_AT}
+    return {
+        "id": pipeline_id,
+        "label": label,
+        "displayOrder": order,
+        **times,
+        "stages": [
+            {
+                "id": stage_id,
+                "label": name,
+                "displayOrder": place,
+                **times,
+                "metadata": metadata,
+                "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
+            }
+            for place, (stage_id, name, metadata) in enumerate(stages)
+        ],
+    }
 
 
 def property_definitions(kind: str) -> list[Record]:

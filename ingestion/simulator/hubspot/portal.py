@@ -7,21 +7,29 @@ from typing import Any
 from ingestion.simulator.company import Company
 from ingestion.simulator.company.identifiers import from_milliseconds, milliseconds_time
 from ingestion.simulator.hubspot.contents import Contents, of_stage
-from ingestion.simulator.hubspot.definitions import CHANGED, COMPANY, TYPES, pipelines
+from ingestion.simulator.hubspot.definitions import CHANGED, COMPANY, STAGE, TYPES, pipelines
 from ingestion.simulator.vendor import InvalidChangeError, UnknownRecordError, merged
 
 Record = dict[str, Any]
 
-_REQUIRED = {"companies": "name", "contacts": "email", "deals": "dealname"}
+_REQUIRED = {
+    "companies": "name",
+    "contacts": "email",
+    "deals": "dealname",
+    "tickets": "subject",
+}
 
 
 class Portal:
     def __init__(self, company: Company) -> None:
-        self.pipelines = pipelines()
+        self.pipelines = {kind: pipelines(kind) for kind in STAGE}
         self._stages = {
-            stage["id"]: (pipeline["id"], stage)
-            for pipeline in self.pipelines
-            for stage in pipeline["stages"]
+            kind: {
+                stage["id"]: (pipeline["id"], stage)
+                for pipeline in found
+                for stage in pipeline["stages"]
+            }
+            for kind, found in self.pipelines.items()
         }
         # In the order of their ids, which are given out in ascending order.
         self._records = {
@@ -46,8 +54,8 @@ class Portal:
         now = milliseconds_time(from_milliseconds(at))
         record_id = str(max(map(int, records)) + 7)
         properties: Record = {"hs_object_id": record_id, "createdate": now}
-        if kind == "deals":
-            properties |= {"pipeline": "default", "dealstage": "appointmentscheduled"}
+        if kind in STAGE:
+            properties[STAGE[kind][1]] = next(iter(self._stages[kind]))
         blank = {
             "id": record_id,
             "properties": properties,
@@ -83,17 +91,19 @@ class Portal:
             if unknown := sorted(properties.keys() - TYPES[kind].keys()):
                 raise InvalidChangeError(f"{kind} have no property {', '.join(unknown)}")
             properties[CHANGED[kind]] = now
-            if kind == "deals":
-                properties |= self._computed(properties)
+            if kind in STAGE:
+                properties |= self._computed(kind, properties)
         self._records[kind][record["id"]] = record
         return record
 
-    def _computed(self, properties: Record) -> Record:
-        if properties["dealstage"] not in self._stages:
-            known = ", ".join(self._stages)
-            raise InvalidChangeError(f"no stage {properties['dealstage']!r}; there are {known}")
-        pipeline, stage = self._stages[properties["dealstage"]]
-        return {"pipeline": pipeline, **of_stage(stage)}
+    def _computed(self, kind: str, properties: Record) -> Record:
+        (in_pipeline, in_stage), stages = STAGE[kind], self._stages[kind]
+        if properties[in_stage] not in stages:
+            raise InvalidChangeError(
+                f"no stage {properties[in_stage]!r}; there are {', '.join(stages)}"
+            )
+        pipeline, stage = stages[properties[in_stage]]
+        return {in_pipeline: pipeline, **(of_stage(stage) if kind == "deals" else {})}
 
     def _of_kind(self, kind: str) -> dict[str, Record]:
         if kind not in self._records:

@@ -131,6 +131,49 @@ FIELDS: dict[str, dict[str, str]] = {
         "Description": "string",
         **_AUDIT,
     },
+    "Case": {
+        "Id": "id",
+        "IsDeleted": "boolean",
+        "MasterRecordId": "reference",
+        "CaseNumber": "string",
+        "ContactId": "reference",
+        "AccountId": "reference",
+        "ParentId": "reference",
+        "SuppliedName": "string",
+        "SuppliedEmail": "email",
+        "SuppliedCompany": "string",
+        "Type": "picklist",
+        "Status": "picklist",
+        "Reason": "picklist",
+        "Origin": "picklist",
+        "Subject": "string",
+        "Priority": "picklist",
+        "Description": "textarea",
+        "IsClosed": "boolean",
+        "ClosedDate": "datetime",
+        "IsEscalated": "boolean",
+        "OwnerId": "reference",
+        **_AUDIT,
+        "Product_Area__c": "picklist",
+    },
+    "CaseComment": {
+        "Id": "id",
+        "IsDeleted": "boolean",
+        "ParentId": "reference",
+        "IsPublished": "boolean",
+        "CommentBody": "textarea",
+        **_AUDIT,
+    },
+}
+
+# An org's own words for how a case stands, and whether it is closed then; a new one has the first.
+CASE_STATUSES = {
+    "New": False,
+    "Working": False,
+    "On Hold": False,
+    "Waiting for Customer": False,
+    "Escalated": False,
+    "Closed": True,
 }
 
 REFERENCES = {
@@ -143,6 +186,14 @@ REFERENCES = {
     "ManagerId": ("User",),
     "ProfileId": ("Profile",),
     "UserRoleId": ("UserRole",),
+    "ContactId": ("Contact",),
+}
+# Where the same name means something else.
+_REFERENCES_OF = {
+    ("Case", "MasterRecordId"): ("Case",),
+    ("Case", "ParentId"): ("Case",),
+    ("Case", "OwnerId"): ("Group", "User"),
+    ("CaseComment", "ParentId"): ("Case",),
 }
 LABELS = {
     "Account": ("Account", "Accounts"),
@@ -150,6 +201,8 @@ LABELS = {
     "User": ("User", "Users"),
     "Opportunity": ("Opportunity", "Opportunities"),
     "OpportunityStage": ("Opportunity Stage", "Opportunity Stages"),
+    "Case": ("Case", "Cases"),
+    "CaseComment": ("Case Comment", "Case Comments"),
 }
 _EMPTY = {
     kind: {name: False if type_ == "boolean" else None for name, type_ in fields.items()}
@@ -175,11 +228,12 @@ def describe(kind: str) -> Record:
         "retrieveable": True,
         "searchable": kind != "OpportunityStage",
         "replicateable": True,
-        "fields": [_describe_field(name, type_) for name, type_ in FIELDS[kind].items()],
+        "fields": [_describe_field(kind, name, type_) for name, type_ in FIELDS[kind].items()],
     }
 
 
-def _describe_field(name: str, type_: str) -> Record:
+def _describe_field(kind: str, name: str, type_: str) -> Record:
+    references = _REFERENCES_OF.get((kind, name), REFERENCES.get(name, ()))
     return {
         "name": name,
         "label": name.removesuffix("__c").replace("_", " "),
@@ -189,7 +243,7 @@ def _describe_field(name: str, type_: str) -> Record:
         "filterable": type_ != "textarea",
         "sortable": type_ != "textarea",
         "updateable": name not in ("Id", "IsDeleted", "SystemModstamp", "CreatedDate"),
-        "referenceTo": list(REFERENCES.get(name, ())),
-        "relationshipName": name.removesuffix("Id") if name in REFERENCES else None,
+        "referenceTo": list(references),
+        "relationshipName": name.removesuffix("Id") if references else None,
         "picklistValues": [],
     }

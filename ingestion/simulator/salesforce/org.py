@@ -10,7 +10,7 @@ from ingestion.simulator.company.identifiers import (
     salesforce_id,
     salesforce_time,
 )
-from ingestion.simulator.salesforce.objects import FIELDS, new_record
+from ingestion.simulator.salesforce.objects import CASE_STATUSES, FIELDS, new_record
 from ingestion.simulator.vendor import InvalidChangeError, UnknownRecordError, merged
 
 Record = dict[str, Any]
@@ -50,27 +50,50 @@ class Org:
         )
         if kind == "Opportunity":
             blank["StageName"] = "Prospecting"
-        return self._put(kind, self._follow_stage(kind, merged(blank, fields)))
+        if kind == "Case":
+            blank |= {"CaseNumber": f"{len(records) + 1:08d}", "Status": "New"}
+        return self._put(kind, self._follow(kind, merged(blank, fields)))
 
     def change(self, kind: str, record_id: str, fields: Record, at: int) -> Record:
         record = merged(self._existing(kind, record_id), fields)
         now = salesforce_time(from_milliseconds(at))
         record["LastModifiedDate"] = record["SystemModstamp"] = now
-        if "StageName" in fields:
-            record = self._follow_stage(kind, record)
+        if fields.keys() & {"StageName", "Status"}:
+            record = self._follow(kind, record)
         return self._put(kind, record)
 
     def delete(self, kind: str, record_id: str, at: int) -> Record:
-        """Into the recycle bin; queryAll still finds it. Users can only be made inactive."""
+        """Into the recycle bin, a case with its comments; queryAll still finds them.
+
+        Users can only be made inactive.
+        """
         record = self._existing(kind, record_id)
         if "IsDeleted" not in FIELDS[kind]:
             raise InvalidChangeError(f"{kind} records cannot be deleted; set IsActive to false")
+        if kind == "Case":
+            for comment in self.records("CaseComment"):
+                if comment["ParentId"] == record["Id"]:
+                    self.change("CaseComment", comment["Id"], {"IsDeleted": True}, at)
         return self.change(kind, record["Id"], {"IsDeleted": True}, at)
 
-    def _follow_stage(self, kind: str, record: Record) -> Record:
-        """What an opportunity's stage decides: whether it is closed and won, and how likely."""
-        if kind != "Opportunity":
-            return record
+    def _follow(self, kind: str, record: Record) -> Record:
+        """What a stage or status decides: whether it is closed, and won, and how likely."""
+        match kind:
+            case "Opportunity":
+                return self._follow_stage(record)
+            case "Case":
+                return self._follow_status(record)
+            case _:
+                return record
+
+    def _follow_status(self, record: Record) -> Record:
+        closed = CASE_STATUSES.get(record["Status"])
+        if closed is None:
+            raise InvalidChangeError(f"no status {record['Status']!r}; {', '.join(CASE_STATUSES)}")
+        closed_at = record["ClosedDate"] or record["SystemModstamp"]
+        return {**record, "IsClosed": closed, "ClosedDate": closed_at if closed else None}
+
+    def _follow_stage(self, record: Record) -> Record:
         for stage in self._records["OpportunityStage"].values():
             if stage["MasterLabel"] == record["StageName"]:
                 return {

@@ -83,7 +83,8 @@ class ZendeskApi:
             "/tickets": self._listing("tickets", desk.tickets),
             "/users": self._listing("users", desk.users),
             "/organizations": self._listing("organizations", desk.organizations),
-            "/organizations/{id:int}/tickets": self._organization_tickets,
+            "/organizations/{id:int}/tickets": self._of_organization("tickets", desk.tickets),
+            "/organizations/{id:int}/users": self._of_organization("users", desk.users),
             "/tickets/{id:int}/comments": self._ticket_comments,
             "/deleted_tickets": self._deleted_tickets,
             "/tags": self._tags,
@@ -199,12 +200,14 @@ class ZendeskApi:
             "child_events": children,
         }
 
-    async def _organization_tickets(self, request: Request) -> Response:
-        organization = self._desk.organizations.get(request.path_params["id"])
-        if organization is None or organization["deleted_at"] is not None:
-            raise _record_not_found()
-        tickets = self._desk.tickets.of(organization["id"])
-        return json_response(self._paged(request, "tickets", tickets))
+    def _of_organization(self, name: str, table: Table) -> Endpoint:
+        async def members(request: Request) -> Response:
+            organization = self._desk.organizations.get(request.path_params["id"])
+            if organization is None or organization["deleted_at"] is not None:
+                raise _record_not_found()
+            return json_response(self._paged(request, name, table.of(organization["id"])))
+
+        return members
 
     async def _ticket_comments(self, request: Request) -> Response:
         ticket = self._desk.tickets.get(request.path_params["id"])

@@ -67,6 +67,8 @@ class Desk:
             listed_by=_id,
             changed_by=_changed_at,
             shown=lambda user: user["active"],
+            parent="organization_id",
+            shown_to_parent=lambda user: user["active"],
         )
         self.organizations = Table(
             records["organization"],

@@ -103,6 +103,14 @@ REPEATING = [
     (_BY_TOKEN, lambda number: ([1, 2], f"t{number}")),
     # There is nothing, and still a page after it.
     (_BY_TOKEN, lambda _: ([], "a")),
+    # Two pages, each of which leads to the other.
+    (_BY_TOKEN, lambda number: ([number % 2, 9], "ba"[number % 2])),
+    # The same, of a source that takes a page beyond its last for its first.
+    (_BY_NUMBER, lambda number: ([number % 2, 9], None)),
+    # Three of them, after some that come once.
+    (_BY_TOKEN, lambda number: ([number % 3 if number > 4 else 10 * number], f"t{number}")),
+    # An empty one among them.
+    (_BY_TOKEN, lambda number: ([1] if number % 2 else [], "ba"[number % 2])),
 ]
 
 
@@ -124,7 +132,7 @@ MOVING = [
     (_BY_SCROLL, lambda number: ([number] if number < 5 else [], "scroll")),
     # A search finds nothing for a while, and then something.
     (_BY_TOKEN, lambda number: ([], f"t{number}") if number < 5 else ([5], None)),
-    # A page is the same as one long before.
+    # A page is the same as one before, and the one after it too.
     (_BY_TOKEN, lambda number: ([number % 2], f"t{number}" if number < 5 else None)),
 ]
 

@@ -316,7 +316,7 @@ def test_a_verb_that_takes_too_long_is_given_up(
 def test_streams_that_no_mapping_claims_are_records(model: Model, tmp_path: Path) -> None:
     source = _source(model, "good")
     assert source.unmapped == (STREAM,)
-    assert source.stream(STREAM, "t").entities == ()
+    assert source.stream(STREAM, "t").entities == ("raw_record",)
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text("streams: {things: {key: id}}")
     origin = Origin(command=COMMAND, mapping=mapping)

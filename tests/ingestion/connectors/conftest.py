@@ -12,7 +12,7 @@ from tests.ingestion.index_under_test import first_synced
 @pytest.fixture(scope="session")
 def vendors() -> Sequence[str]:
     """Salesforce, whose accounts the others should be found to belong to, and those under test."""
-    return ("salesforce", "hubspot", "freshdesk", "chargebee")
+    return ("salesforce", "hubspot", "freshdesk", "chargebee", "jira")
 
 
 @pytest.fixture(scope="session")

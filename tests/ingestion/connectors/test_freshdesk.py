@@ -14,7 +14,8 @@ from ingestion.simulator import Company, Simulator
 from ingestion.simulator.freshdesk.api import FreshdeskApi
 from ingestion.simulator.freshdesk.contents import Contents
 from ingestion.simulator.freshdesk.helpdesk import Helpdesk
-from tests.ingestion.index_under_test import Index
+from semantic_layer.freshness import Wanted
+from tests.ingestion.index_under_test import TENANT, Index
 
 Record = dict[str, Any]
 
@@ -199,3 +200,54 @@ def test_many_tickets_of_one_second_are_read_to_the_last(
         items = small.source("freshdesk").read("tickets", None, warn=lambda *_: None)
         read = {str(item["id"]) for item in items if isinstance(item, dict)}
         assert set(_records(small, "ticket")) <= read
+
+
+@pytest.mark.anyio
+async def test_a_reply_that_slips_to_another_page_is_not_gone(
+    synced: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One before it is deleted while its page is read."""
+    talks: dict[Any, list[str]] = {}
+    for row in synced.rows("comment", source="freshdesk"):
+        talks.setdefault(row["ticket_id"], []).append(row["remote_id"])
+    ticket, replies = max(talks.items(), key=lambda talk: len(talk[1]))
+    (key,) = [row["remote_id"] for row in synced.rows("ticket") if row["id"] == ticket]
+    shown = FreshdeskApi._conversations
+    deleted: list[str] = []
+
+    async def shown_then_deleted(api: FreshdeskApi, request: Request) -> Response:
+        response = await shown(api, request)
+        if not deleted:
+            deleted.append(str(json.loads(bytes(response.body))[0]["id"]))
+            api.delete("conversation", deleted[0], 0)
+        return response
+
+    monkeypatch.setattr(FreshdeskApi, "_conversations", shown_then_deleted)
+    with Simulator(synced.simulator.company, page_limit=1, vendors=["freshdesk"]) as simulator:
+        live = replace(synced, simulator=simulator).live()
+        wanted = Wanted("freshdesk", "ticket", key, "comment")
+        assert list(await live.refresh(TENANT, [wanted])) == []
+        await live.close()
+    assert len(replies) > 2
+    assert deleted
+    for reply in {*replies} - {*deleted}:
+        assert _row(synced, "comment", reply)["deleted_at"] is None
+
+
+def test_the_next_page_is_asked_of_the_source_alone(
+    index: Index, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever host a link names: the credentials go with each request."""
+    page = FreshdeskApi._page
+
+    def linked_elsewhere(api: FreshdeskApi, request: Request, *given: Any, **of: Any) -> Response:
+        response = page(api, request, *given, **of)
+        own = str(request.base_url)
+        if "Link" in response.headers:
+            link = response.headers["Link"].replace(own, "https://elsewhere.invalid/")
+            response.headers["Link"] = link
+        return response
+
+    monkeypatch.setattr(FreshdeskApi, "_page", linked_elsewhere)
+    with Simulator(company, page_limit=10, vendors=["freshdesk"]) as simulator:
+        assert replace(index, simulator=simulator).sync("freshdesk").complete

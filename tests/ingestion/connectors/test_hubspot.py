@@ -7,12 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from index.errors import ConfigurationError
+from ingestion import Source, SourceConfig, SyncReport, sync_source
+from ingestion.airbyte.origin import Origin
 from ingestion.simulator import Company, Simulator
 from ingestion.simulator.hubspot.api import HubSpotApi
 from ingestion.simulator.hubspot.portal import Portal
 from ingestion.simulator.hubspot.search import LIMIT
-from tests.ingestion.index_under_test import Index
+from tests.ingestion.index_under_test import TENANT, Index
 
 Record = dict[str, Any]
 
@@ -22,6 +26,7 @@ OBJECTS = [
     ("companies", "account"),
     ("contacts", "contact"),
     ("deals", "opportunity"),
+    ("tickets", "ticket"),
 ]
 
 
@@ -71,7 +76,7 @@ def test_only_properties_of_the_customers_own_making_are_custom(filled: Index) -
 
 def test_deals_follow_the_stages_of_the_account(filled: Index) -> None:
     portal = Portal(filled.simulator.company)
-    stages = {s["id"]: s for pipeline in portal.pipelines for s in pipeline["stages"]}
+    stages = {s["id"]: s for pipeline in portal.pipelines["deals"] for s in pipeline["stages"]}
     seen = set()
     for row in filled.rows("opportunity", source="hubspot"):
         record = portal.get("deals", row["remote_id"])
@@ -104,6 +109,8 @@ REFERENCES = [
     ("opportunity", "account_id", "account", "deals", "hs_primary_associated_company"),
     ("opportunity", "owner_id", "user", "deals", "hubspot_owner_id"),
     ("account", "owner_id", "user", "companies", "hubspot_owner_id"),
+    ("ticket", "account_id", "account", "tickets", "hs_primary_company_id"),
+    ("ticket", "assignee_id", "user", "tickets", "hubspot_owner_id"),
 ]
 
 
@@ -143,6 +150,39 @@ def test_a_deal_that_moves_is_found_in_its_new_stage(synced: Index) -> None:
     assert (row["stage"], row["status"], row["probability"]) == ("Closed Won", "WON", 100)
 
 
+def test_what_is_in_a_stage_that_is_no_more_is_read_all_the_same(
+    synced: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to empty a stage before it is deleted."""
+    pipelines = HubSpotApi._pipelines
+    deleted = {"contractsent", "3"}
+
+    async def without_some(api: HubSpotApi, request: Request) -> Record:
+        answer = await pipelines(api, request)
+        left = [
+            {**one, "stages": [stage for stage in one["stages"] if stage["id"] not in deleted]}
+            for one in answer["results"]
+        ]
+        return {"results": left}
+
+    monkeypatch.setattr(HubSpotApi, "_pipelines", without_some)
+    with Simulator(synced.simulator.company, vendors=["hubspot"]) as simulator:
+        index = replace(synced, simulator=simulator)
+        report = index.sync("hubspot", reconcile=True)
+        assert report.complete
+        assert {s.stream: s.deleted for s in report.streams if s.deleted} == {}
+        for kind in ("deals", "tickets"):
+            assert report.stream(kind).read == len(_records(index, kind))
+        # The name of the stage is not known any more.
+        deal = next(key for key, record in _records(index, "deals").items()
+                    if record["properties"]["dealstage"] == "contractsent")  # fmt: skip
+        simulator.change("hubspot", "deals", deal, properties={"amount": "77"})
+        again = index.sync("hubspot")
+        assert {s.stream: s.written for s in again.streams if s.written} == {"deals": 1}
+        row = _row(index, "opportunity", deal)
+    assert (row["stage"], row["status"], row["amount_minor"]) == ("contractsent", "OPEN", 7700)
+
+
 def test_an_account_with_one_currency_needs_it_set(synced: Index) -> None:
     deal = next(key for key, record in _records(synced, "deals").items()
                 if record["properties"]["amount"])  # fmt: skip
@@ -176,18 +216,128 @@ def test_a_used_up_day_is_not_waited_for(index: Index, monkeypatch: pytest.Monke
         assert "used up" in (stream.error or "")
 
 
-def test_archived_objects_leave_with_the_next_reconcile(synced: Index) -> None:
+def test_archived_objects_leave_with_the_next_sync(synced: Index) -> None:
     gone = {kind: next(iter(_records(synced, kind))) for kind, _ in OBJECTS[1:]}
     for kind, key in gone.items():
         synced.simulator.delete("hubspot", kind, key)
-    # A search does not tell of them.
-    assert synced.sync("hubspot").complete
-    for kind, entity in OBJECTS[1:]:
-        assert _row(synced, entity, gone[kind])["deleted_at"] is None
-    assert synced.sync("hubspot", reconcile=True).complete
+    report = synced.sync("hubspot")
+    assert report.complete
+    deleted = {stream.stream: stream.deleted for stream in report.streams if stream.deleted}
+    assert deleted == {f"archived_{kind}": 1 for kind in gone}
     for kind, entity in OBJECTS[1:]:
         left = {row["remote_id"] for row in synced.rows(entity, source="hubspot")}
         assert left == _records(synced, kind).keys() - {gone[kind]}
+    # They stay in the bin for ninety days, and are news only once.
+    again = synced.sync("hubspot")
+    assert {s.stream: s.written for s in again.streams if s.written or s.deleted} == {}
+    kept = synced.ask("SELECT stream FROM remit.record WHERE source = 'hubspot'")
+    assert not any(row["stream"].startswith("archived") for row in kept)
+
+
+def test_a_customer_loses_an_archived_company(synced: Index) -> None:
+    company = next(iter(_records(synced, "companies")))
+    row = _row(synced, "account", company)
+
+    def is_a_member() -> bool:
+        links = synced.ask("SELECT member_id FROM remit.identity_link")
+        return row["id"] in {link["member_id"] for link in links}
+
+    assert is_a_member()
+    synced.simulator.delete("hubspot", "companies", company)
+    assert synced.sync("hubspot").complete
+    assert not is_a_member()
+
+
+def test_a_restored_object_comes_back(synced: Index) -> None:
+    deal = next(iter(_records(synced, "deals")))
+    synced.simulator.delete("hubspot", "deals", deal)
+    synced.sync("hubspot")
+    assert _row(synced, "opportunity", deal)["deleted_at"] is not None
+    synced.simulator.change("hubspot", "deals", deal, archived=False)
+    synced.sync("hubspot")
+    assert _row(synced, "opportunity", deal)["deleted_at"] is None
+
+
+def test_an_empty_recycling_bin_is_no_reason_to_be_suspicious(
+    index: Index, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Portal, "records", _without_archived(Portal.records))
+    report = index.sync("hubspot")
+    assert report.complete
+    assert all(s.read == 0 for s in report.streams if s.stream.startswith("archived"))
+
+
+def _without_archived(records: Any) -> Any:
+    def living(portal: Portal, kind: str, *, archived: bool = False) -> list[Record]:
+        return [] if archived else list(records(portal, kind))
+
+    return living
+
+
+TICKET_STATUSES = {
+    "New": "NEW", "Waiting on contact": "PENDING", "Waiting on us": "OPEN", "Closed": "CLOSED",
+    # stages of the account's own: the first, one between, and one that it says is closed
+    "Kick-off": "NEW", "Data import": "OPEN", "Live": "CLOSED",
+}  # fmt: skip
+TICKET_PRIORITIES = {"LOW": "LOW", "MEDIUM": "NORMAL", "HIGH": "HIGH", "URGENT": "URGENT"}
+
+
+def test_tickets_follow_the_stages_of_the_account(filled: Index) -> None:
+    portal = Portal(filled.simulator.company)
+    labels = {s["id"]: s["label"] for p in portal.pipelines["tickets"] for s in p["stages"]}
+    for row in filled.rows("ticket", source="hubspot"):
+        record = portal.get("tickets", row["remote_id"])
+        assert record is not None
+        given = record["properties"]
+        label = labels[given["hs_pipeline_stage"]]
+        assert (row["status"], row["status_raw"]) == (TICKET_STATUSES[label], label)
+        priority = given["hs_ticket_priority"]
+        assert row["priority"] == (priority and TICKET_PRIORITIES[priority])
+        assert (row["subject"], row["channel"]) == (given["subject"], given["source_type"])
+        assert row["custom"] == {"product_area": given["product_area"]}
+
+
+@pytest.fixture
+def public_app(synced: Index) -> dict[str, str]:
+    """Settings of a public app, which has no token of its own."""
+    names = ("portal_id", "client_id", "client_secret", "refresh_token")
+    given = synced.simulator.credentials["hubspot"]
+    return {"base_url": synced.simulator.urls["hubspot"], **{name: given[name] for name in names}}
+
+
+def test_a_public_app_gets_its_token_for_a_refresh_token(
+    synced: Index, public_app: dict[str, str]
+) -> None:
+    synced.simulator.forget_requests("hubspot")
+    # One that ends before its time is renewed.
+    synced.simulator.fault("hubspot", "unauthorized", times=1, path_prefix="/crm")
+    assert _sync(synced, public_app).complete
+    assert synced.calls("hubspot", "/oauth/v3/token") >= 2
+
+
+def test_a_wrong_refresh_token_is_told(synced: Index, public_app: dict[str, str]) -> None:
+    report = _sync(synced, {**public_app, "refresh_token": "wrong-refresh-token-000"})
+    assert not report.complete
+    assert "wrong-refresh-token-000" not in repr(report)
+    for stream in report.streams:
+        assert "credentials" in (stream.error or "")
+
+
+def test_one_of_the_two_ways_to_sign_in_is_needed(
+    synced: Index, public_app: dict[str, str]
+) -> None:
+    del public_app["client_secret"]
+    with pytest.raises(ConfigurationError, match="client_secret"):
+        _sync(synced, public_app)
+
+
+def _sync(index: Index, given: dict[str, Any]) -> SyncReport:
+    patience = {"retries": 1, "retry_seconds": 0.01}
+    config = SourceConfig(
+        "hubspot", "hubspot", {**given, **patience}, origin=Origin(connector="hubspot")
+    )
+    source = Source(config, index.model.specs)
+    return sync_source(index.database, index.tables, index.model, source, tenant=TENANT)
 
 
 def test_an_archived_owner_is_inactive(synced: Index) -> None:

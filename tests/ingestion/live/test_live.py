@@ -331,13 +331,26 @@ async def test_budget_of_time(synced: Index) -> None:
     await live.close()
 
 
+async def test_people_of_an_organization(synced: Index, live: LiveSources) -> None:
+    account = synced.rows("account", source="zendesk")[0]
+    user = synced.simulator.create(
+        "zendesk", "user", name="New Here", organization_id=int(account["remote_id"])
+    )
+    wanted = Wanted("zendesk", "account", account["remote_id"], "contact")
+    assert await _refresh(live, wanted) == []
+    row = synced.row("contact", user["id"])
+    assert row is not None
+    assert (row["name"], row["account_id"]) == ("New Here", account["id"])
+
+
 NOT_READABLE = [
     # what is asked for, and why there is nothing to be had
     (Wanted("zendesk", "comment", "1"), "zendesk: it does not give out a single comment."),
-    (Wanted("zendesk", "account", "1", "contact"), "zendesk: it does not list contact rows by"),
+    (Wanted("zendesk", "contact", "1", "ticket"), "zendesk: it does not list ticket rows by"),
     (Wanted("hubspot", "account", "1"), "hubspot: no source of that name is configured."),
     (Wanted("zendesk", "invoice", "1"), "zendesk: it does not give out a single invoice."),
     (Wanted("zendesk", "ticket", "1/../2"), "zendesk: the id has characters that no id"),
+    (Wanted("zendesk", "ticket", ".."), "zendesk: the id has characters that no id"),
     (Wanted("salesforce", "account", "' OR Id != '", "contact"), "salesforce: the id has char"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "salesforce": {"base_url": "https://acme.example/", "client_id": "i", "client_secret": "s"},
     "zendesk": {"base_url": "https://acme.example", "email": "e", "api_token": "t"},
     "stripe": {"api_key": "k"},
+    "hubspot": {"access_token": "t", "portal_id": "77"},
 }
 
 
@@ -69,11 +71,30 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("zendesk", "tickets", {"id": 42}, {"remote_url": "https://acme.example/agent/tickets/42"}),
     ("salesforce", "users", {"Id": "005"},
      {"remote_url": "https://acme.example/lightning/r/User/005/view"}),
+    # no address at all where a part of it is missing
+    ("salesforce", "case_comments", {"ParentId": None}, {"remote_url": None}),
     # Stripe before and since API version 2025-03-31
     ("stripe", "subscriptions", {"current_period_end": 1_793_491_200},
      {"period_end": datetime(2026, 11, 1, tzinfo=UTC)}),
     ("stripe", "subscriptions", {"items": {"data": [{"current_period_end": 1_793_491_200}]}},
      {"period_end": datetime(2026, 11, 1, tzinfo=UTC)}),
+    # and before there were prices
+    ("stripe", "subscriptions",
+     {"items": {"data": [{"plan": {"id": "gold", "amount": 500, "currency": "eur"}}]}},
+     {"plan": "gold", "unit_amount_minor": 500, "unit_amount_currency": "EUR"}),
+    # what a case's own flag and its org's words say; a word that only the org knows is open
+    ("salesforce", "cases", {"IsClosed": True, "Status": "Resolved"},
+     {"status": "CLOSED", "status_raw": "Resolved"}),
+    ("salesforce", "cases", {"IsClosed": False, "Status": "With R&D"},
+     {"status": "OPEN", "status_raw": "With R&D"}),
+    ("salesforce", "cases", {"OwnerId": "00GKd0000000001AAA"}, {"assignee_id": None}),
+    # a stage that nobody knows any more leaves its id, and is open
+    ("hubspot", "tickets", {"stage": None, "properties": {"hs_pipeline_stage": "17"}},
+     {"status": "OPEN", "status_raw": "17"}),
+    ("hubspot", "deals", {"stage": {"metadata": {"probability": "0.35"}}, "properties": {}},
+     {"probability": Decimal(35)}),
+    ("hubspot", "deals", {"properties": {"hs_object_id": "9"}},
+     {"remote_url": "https://app.hubspot.com/contacts/77/record/0-3/9", "custom": {}}),
     # yen have no minor unit
     ("stripe", "invoices", {"total": 5000, "currency": "jpy"},
      {"total_minor": 5000, "total_currency": "JPY"}),
@@ -98,6 +119,7 @@ INVOICES = [
     {"subscription": SUBSCRIPTION},
     {"subscription": {"id": SUBSCRIPTION, "object": "subscription"}},  # expanded
     {"parent": {"subscription_details": {"subscription": SUBSCRIPTION}}},  # since 2025-03-31
+    {"parent": {"subscription_details": {"subscription": {"id": SUBSCRIPTION}}}},
 ]
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from index.errors import ConfigurationError
 from ingestion.airbyte.manifest import CONNECTORS
-from ingestion.mapping.format import load_mapping
+from ingestion.mapping.loading import load_mapping
 from semantic_layer import Model
 
 TICKETS: dict[str, Any] = {
@@ -29,9 +29,14 @@ def _entity(**parts: Any) -> list[dict[str, Any]]:
     return [{"entity": "ticket", "fields": {}, **parts}]
 
 
-@pytest.mark.parametrize("connector", ["salesforce", "zendesk", "stripe"])
+@pytest.mark.parametrize("connector", ["salesforce", "hubspot", "zendesk", "stripe"])
 def test_shipped_mappings_fit_the_model(model: Model, connector: str) -> None:
     assert load_mapping(CONNECTORS / connector / "mapping.yaml", model.specs)
+
+
+def _listing(**parts: Any) -> dict[str, Any]:
+    listing = {"stream": "tickets", "by": "account_id", "path": "/{id}", **parts}
+    return {"children": {"ticket": listing}}
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -86,6 +91,24 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         },
         "'x' is no reference of ticket",
     ),
+    # one way to the next page, whole
+    ({"live": _listing(next="n", linked=True)}, "at most one of next, linked, after, offset"),
+    ({"live": _listing(after="a", offset="o")}, "at most one of next, linked, after, offset"),
+    ({"live": _listing(into="token")}, "`into` needs `next`"),
+    ({"live": _listing(total="total")}, "`total` needs `offset`"),
+    # words that nothing gives
+    ({"live": {"path": "/tickets/{key}"}}, "{key}"),
+    ({"live": {"path": "/", "parameters": {"q": "{id} {own}"}}}, "{own}"),
+    (
+        {
+            "entities": _entity(references={"account_id": {"path": "a", "stream": "tickets"}}),
+            "live": _listing(add={"account_id": "{parent}"}),
+        },
+        "{parent}",
+    ),
+    # what deletes in another stream has a stream to delete in, and nothing of its own
+    ({"deletes": "cases"}, "there is no stream 'cases' to delete in"),
+    ({"deletes": "tickets"}, "there is no stream 'tickets' to delete in"),
 ]
 
 
@@ -103,4 +126,26 @@ def test_an_entity_comes_from_one_stream(tmp_path: Path, model: Model) -> None:
     path = tmp_path / "mapping.yaml"
     path.write_text(yaml.safe_dump({"streams": {"cases": TICKETS, "tickets": TICKETS}}))
     with pytest.raises(ConfigurationError, match="ticket comes from both cases and tickets"):
+        load_mapping(path, model.specs)
+
+
+def test_a_stream_that_deletes_in_another_has_no_entities(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "mapping.yaml"
+    tombs = {**TICKETS, "deletes": "tickets"}
+    path.write_text(yaml.safe_dump({"streams": {"tickets": TICKETS, "archived": tombs}}))
+    with pytest.raises(ConfigurationError, match="keeps no records, so it has no entities"):
+        load_mapping(path, model.specs)
+
+
+def test_what_is_only_named_must_be_readable_by_itself(tmp_path: Path, model: Model) -> None:
+    path = tmp_path / "mapping.yaml"
+    account = {"path": "a", "stream": "tickets"}
+    listing = {"stream": "tickets", "by": "account_id", "path": "/", "records": "r", "key": "k"}
+    stream = {
+        "key": "id",
+        "entities": _entity(references={"account_id": account}),
+        "live": {"children": {"ticket": listing}},
+    }
+    path.write_text(yaml.safe_dump({"streams": {"tickets": stream}}))
+    with pytest.raises(ConfigurationError, match=r"tickets has no live\.path"):
         load_mapping(path, model.specs)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ingestion.airbyte.catalog import DiscoveredStream
-from ingestion.mapping.format import MoneyValue, StreamMapping, Value, load_mapping
+from ingestion.mapping.format import MoneyValue, StreamMapping, Value
+from ingestion.mapping.loading import load_mapping
 from ingestion.mapping.proposal import propose_mapping
 from semantic_layer import Model
 

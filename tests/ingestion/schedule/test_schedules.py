@@ -12,7 +12,8 @@ from sqlalchemy import text
 from index.database import Database
 from index.errors import ConfigurationError
 from ingestion.schedule import Cron, Every, remove_schedule, schedules, set_schedule
-from ingestion.schedule.schedules import streams_of
+from ingestion.schedule.schedules import Slot
+from ingestion.schedule.streams import streams_to_sync
 from ingestion.schedule.tick import tick
 from tests.ingestion.index_under_test import TENANT
 
@@ -134,6 +135,25 @@ def test_setting_the_same_again_changes_nothing(queue: Database) -> None:
     assert _next_at(queue) < before
 
 
+def test_a_reconcile_stands_beside_the_sync_and_is_first_due_after_its_interval(
+    queue: Database,
+) -> None:
+    with queue.writing() as connection:
+        set_schedule(connection, TENANT, "zendesk", None, Every(3600))
+        set_schedule(connection, TENANT, "zendesk", None, Every(86_400), reconcile=True)
+        sync, reconcile = schedules(connection, TENANT)
+    assert [sync.slot, reconcile.slot] == [Slot("zendesk"), Slot("zendesk", reconcile=True)]
+    assert reconcile.next_at - sync.next_at == timedelta(days=1)
+    assert [_tick(queue), _tick(queue)] == [1, 0]
+    # Both may be under way: the locks of their streams say who waits.
+    _due_since(queue, timedelta(days=30))
+    assert _tick(queue) == 1
+    with queue.writing() as connection:
+        assert remove_schedule(connection, TENANT, "zendesk", reconcile=True)
+        (left,) = schedules(connection, TENANT)
+    assert left.slot == Slot("zendesk")
+
+
 @pytest.mark.parametrize(
     ("stream", "expected"),
     [
@@ -151,7 +171,7 @@ def test_a_schedule_of_a_source_is_for_its_other_streams(
     with queue.writing() as connection:
         set_schedule(connection, TENANT, "zendesk", None, Every(3600))
         set_schedule(connection, TENANT, "zendesk", "tickets", Every(60))
-        assert streams_of(connection, TENANT, "zendesk", stream, known) == expected
+        assert streams_to_sync(connection, TENANT, "zendesk", stream, known) == expected
 
 
 def test_what_is_due_is_queued_once(queue: Database) -> None:

@@ -19,12 +19,14 @@ from index.writer import register_source
 from ingestion import Source
 from ingestion.schedule import Every, set_schedule
 from ingestion.schedule.queue_tables import migrate_queue
+from ingestion.schedule.stream_health import stream_health
 from ingestion.schedule.worker import Worker
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT, Index
 
 _RARELY = Every(86_400)
 _PATIENCE = 60
+_STREAMS = ("users", "organizations", "tickets", "comments")
 _TICKETS = "/api/v2/incremental/tickets"
 
 
@@ -101,12 +103,12 @@ def test_it_stops_after_a_batch_and_the_next_goes_on(scheduled: Index, synced: I
     with _working(scheduled):
         _wait_until(lambda: _ended(scheduled) == 1 and not _jobs(scheduled), "the rest")
     tickets = {row["remote_id"] for row in scheduled.rows("ticket")}
-    assert tickets == {row["remote_id"] for row in synced.rows("ticket")}
+    assert tickets == {row["remote_id"] for row in synced.rows("ticket", source="zendesk")}
 
 
 def test_a_stream_that_is_being_synced_is_waited_for(scheduled: Index) -> None:
     with _working(scheduled):
-        with only_one(scheduled.database, TENANT, "zendesk", ["tickets"]):
+        with only_one(scheduled.database, TENANT, "zendesk", _STREAMS):
             _wait_until(lambda: _jobs(scheduled, attempts=1) == ["todo"], "an attempt")
             assert _ended(scheduled) == 0
         _wait_until(lambda: _ended(scheduled) == 1, "the sync")
@@ -114,7 +116,7 @@ def test_a_stream_that_is_being_synced_is_waited_for(scheduled: Index) -> None:
 
 def test_what_was_paused_while_its_job_waited_is_left_alone(scheduled: Index) -> None:
     with _working(scheduled):
-        with only_one(scheduled.database, TENANT, "zendesk", ["tickets"]):
+        with only_one(scheduled.database, TENANT, "zendesk", _STREAMS):
             _wait_until(lambda: _jobs(scheduled, attempts=1) == ["todo"], "an attempt")
             scheduled.ask("UPDATE remit.source SET paused_at = now() RETURNING 1")
         _wait_until(lambda: not _jobs(scheduled), "the end of the job")
@@ -145,6 +147,63 @@ def test_what_cannot_be_synced_is_told_and_stops_nothing(
     assert payload not in caplog.text
 
 
+def test_a_reconcile_that_is_due_finds_what_is_gone(synced: Index) -> None:
+    """Comments are the one stream of Zendesk of which nothing tells that they are gone."""
+    with synced.database.writing() as connection:
+        migrate_queue(connection)
+        set_schedule(connection, TENANT, "zendesk", None, _RARELY, reconcile=True)
+    synced.ask(
+        "INSERT INTO remit.record SELECT tenant_id, source, stream, 'gone', data, content_hash,"
+        " updated_at, synced_at FROM remit.record WHERE stream = 'comments' LIMIT 1 RETURNING 1"
+    )
+    synced.ask("UPDATE remit.schedule SET next_at = now() - interval '3 weeks' RETURNING 1")
+    with _working(synced):
+        _wait_until(lambda: _cause_of_ended(synced) == ["reconcile"], "the reconcile")
+        _wait_until(lambda: not _jobs(synced), "its end")
+    gone = synced.ask(
+        "SELECT key FROM remit.record WHERE deleted_at IS NOT NULL AND stream = 'comments'"
+    )
+    assert [row["key"] for row in gone] == ["gone"]
+    (state,) = synced.ask("SELECT * FROM remit.stream_state WHERE reconciled_at IS NOT NULL")
+    assert (state["stream"], state["reconcile_problem"]) == ("comments", None)
+    # Three were missed, and one catches them up.
+    (schedule,) = synced.ask("SELECT next_at > now() AS ahead FROM remit.schedule")
+    assert schedule["ahead"]
+
+
+def test_a_reconcile_that_removes_nothing_says_so_until_the_next(synced: Index) -> None:
+    with synced.database.writing() as connection:
+        migrate_queue(connection)
+        set_schedule(connection, TENANT, "zendesk", "comments", _RARELY, reconcile=True)
+    synced.ask(
+        "INSERT INTO remit.record SELECT tenant_id, source, stream, 'gone-' || key, data,"
+        " content_hash, updated_at, synced_at FROM remit.record WHERE stream = 'comments'"
+        " RETURNING 1"
+    )
+    synced.ask("UPDATE remit.schedule SET next_at = now() RETURNING 1")
+    with _working(synced):
+        _wait_until(lambda: bool(_cause_of_ended(synced)), "the reconcile")
+    synced.sync("zendesk")
+    with synced.database.writing() as connection:
+        (comments,) = (
+            each for each in stream_health(connection, TENANT) if each.stream == "comments"
+        )
+    assert comments.source == "zendesk"
+    assert comments.problem is None
+    way_out = "remit sync zendesk --stream comments --reconcile --allow-deletes"
+    assert way_out in (comments.reconcile_problem or "")
+    synced.sync("zendesk", reconcile=True, allow_deletes=True)
+    with synced.database.writing() as connection:
+        assert {each.reconcile_problem for each in stream_health(connection, TENANT)} == {None}
+
+
+def _cause_of_ended(index: Index) -> list[str]:
+    found = index.ask(
+        "SELECT cause FROM remit.sync_run WHERE finished_at IS NOT NULL AND worker IS NOT NULL"
+    )
+    return [row["cause"] for row in found]
+
+
 def test_the_tables_for_jobs_are_needed(index: Index) -> None:
     worker = Worker(index.database, index.tables, index.model, index.source, tenant=TENANT)
     with pytest.raises(ConfigurationError, match="remit migrate"):
@@ -155,7 +214,7 @@ def test_what_was_deleted_long_ago_goes_for_good(synced: Index) -> None:
     with synced.database.writing() as connection:
         migrate_queue(connection)
     old, young = "now() - interval '31 days'", "now() - interval '29 days'"
-    keys = [str(row["remote_id"]) for row in synced.rows("ticket")[:2]]
+    keys = [str(row["remote_id"]) for row in synced.rows("ticket", source="zendesk")[:2]]
     for key, at in zip(keys, (old, young), strict=True):
         for table, column in (("remit.record", "key"), ("entity.ticket", "remote_id")):
             synced.ask(

@@ -122,8 +122,11 @@ def test_faults_can_be_listed(sim: Simulator, http: httpx.Client) -> None:
     sim.fault("stripe", "slow", seconds=3, times=4)
     listed = http.get(f"{sim.stripe_url}/_simulator/faults").json()["faults"]
     assert listed == [
-        {"kind": "slow", "times": 4, "path_prefix": "/", "retry_after": 1, "seconds": 3}
-    ]
+        {
+            "kind": "slow", "times": 4, "path_prefix": "/", "after": 0,
+            "retry_after": 1, "seconds": 3, "pages": 1,
+        },
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,12 @@ def _ids(found: Any) -> list[int]:
     return [int(record.id) for record in found]
 
 
-@pytest.mark.parametrize("kind", ["companies", "contacts", "deals"])
+@pytest.mark.parametrize("kind", ["companies", "contacts", "deals", "tickets"])
 def test_lists_page_by_id_through_everything(client: Any, kind: str) -> None:
     listed = _ids(getattr(client.crm, kind).get_all())
     assert listed == sorted(set(listed))
     binned = getattr(client.crm, kind).basic_api.get_page(archived=True, limit=100).results
-    assert len(binned) == 2
+    assert binned
     assert all(record.archived and record.archived_at for record in binned)
     assert set(_ids(binned)).isdisjoint(listed)
 
@@ -62,7 +62,9 @@ SHAPES = [
     ("/crm/v3/objects/companies", "companies", "SimplePublicObjectWithAssociations"),
     ("/crm/v3/objects/deals?associations=companies", "deals", "SimplePublicObjectWithAssociations"),
     ("/crm/v3/owners", "owners", "PublicOwner"),
+    ("/crm/v3/objects/tickets", "tickets", "SimplePublicObjectWithAssociations"),
     ("/crm/v3/pipelines/deals", "pipelines", "Pipeline"),
+    ("/crm/v3/pipelines/tickets", "pipelines", "Pipeline"),
     ("/crm/v3/properties/contacts", "properties", "ModelProperty"),
 ]
 # In the published description, and younger than the client.
@@ -98,6 +100,34 @@ def test_owners_and_pipelines(client: Any) -> None:
     first, second = client.crm.pipelines.pipelines_api.get_all("deals").results
     assert first.stages[0].metadata == {"isClosed": "false", "probability": "0.2"}
     assert second.stages[0].id.isdigit()
+    support, _ = client.crm.pipelines.pipelines_api.get_all("tickets").results
+    assert [stage.metadata["ticketState"] for stage in support.stages] == [
+        "OPEN", "OPEN", "OPEN", "CLOSED",
+    ]  # fmt: skip
+
+
+def test_a_company_names_its_members(hub: Simulator) -> None:
+    with _http(hub) as http:
+        company = http.get("/crm/v3/objects/companies").json()["results"][0]["id"]
+        path = f"/crm/v4/objects/companies/{company}/associations/tickets"
+        page = http.get(path, params={"limit": "1"}).json()
+        found = [one["toObjectId"] for one in page["results"]]
+        while "paging" in page:
+            after = page["paging"]["next"]["after"]
+            page = http.get(path, params={"limit": "1", "after": after}).json()
+            found += [one["toObjectId"] for one in page["results"]]
+        assert len(found) == len(set(found)) > 1
+        assert http.get("/crm/v4/objects/companies/1/associations/tickets").status_code == 404
+
+
+def test_a_refresh_token_gives_a_token(hub: Simulator) -> None:
+    given = {**hub.credentials["hubspot"], "grant_type": "refresh_token"}
+    with _http(hub) as http:
+        issued = http.post("/oauth/v3/token", data=given).json()
+        assert issued["expires_in"] == 1800
+        assert _client(hub, issued["access_token"]).crm.owners.owners_api.get_page().results
+        refused = http.post("/oauth/v3/token", data={**given, "refresh_token": "another"})
+        assert refused.status_code == 400
 
 
 def _search(client: Any, kind: str = "companies", **body: Any) -> Any:

@@ -1,4 +1,8 @@
-"""A sync in a process of its own, which the tests can kill: URL, vendors and settings as JSON."""
+"""A sync in a process of its own, which the tests can kill.
+
+It takes one argument of JSON: the `url` of the database, `settings` by vendor, after how many
+batches it dies (`die_after`), and the `command` of a connector if it is not the vendor's.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,12 @@ from semantic_layer import load_model
 TENANT = "northbeam"
 
 
-def main(url: str, settings: dict[str, dict[str, object]], die_after: int | None) -> None:
+def main(
+    url: str,
+    settings: dict[str, dict[str, object]],
+    die_after: int | None,
+    command: list[str] | None = None,
+) -> None:
     """Sync all sources in small batches; kill this process after so many, if told."""
     model = load_model()
     batches = 0
@@ -28,7 +37,8 @@ def main(url: str, settings: dict[str, dict[str, object]], die_after: int | None
             os.kill(os.getpid(), signal.SIGKILL)
 
     for vendor, given in settings.items():
-        config = SourceConfig(vendor, vendor, given, origin=Origin(connector=vendor))
+        origin = Origin(command=tuple(command)) if command else Origin(connector=vendor)
+        config = SourceConfig(vendor, vendor, given, origin=origin)
         sync_source(
             Database(url),
             EntityTables(model.specs),
@@ -41,5 +51,4 @@ def main(url: str, settings: dict[str, dict[str, object]], die_after: int | None
 
 
 if __name__ == "__main__":
-    order = json.loads(sys.argv[1])
-    main(order["url"], order["settings"], order["die_after"])
+    main(**json.loads(sys.argv[1]))

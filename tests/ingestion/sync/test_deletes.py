@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index.removal import purge
+from index.database import clock
+from index.removal import mark_deleted, purge
 from index.writer import write_batch
 from ingestion import Source, SourceConfig, StreamReport, sync_source
 from ingestion.airbyte.origin import Origin
@@ -101,7 +102,7 @@ def test_too_many_are_only_removed_when_allowed(desk_index: DeskIndex) -> None:
     report = desk_index.read_one("people")
     assert (report.deleted, report.complete) == (0, False)
     assert (report.suspicion or "").startswith("30 of 60 records held did not come")
-    assert "remit sync desk --reconcile --allow-deletes" in (report.suspicion or "")
+    assert "remit sync desk --stream people --reconcile --allow-deletes" in (report.suspicion or "")
     assert len(desk_index.keys("contact")) == 60
     (state,) = desk_index.ask("SELECT problem, synced_at < tried_at AS old FROM remit.stream_state")
     assert (state["problem"], state["old"]) == (report.suspicion, True)
@@ -171,6 +172,68 @@ def test_what_changed_while_it_was_listed_stays(desk_index: DeskIndex) -> None:
     assert report.deleted == 1
     assert {"p00001", "p00002"} <= desk_index.keys("contact")
     assert "p00003" not in desk_index.keys("contact")
+
+
+def test_what_is_found_gone_while_a_page_is_on_its_way_stays_gone(desk_index: DeskIndex) -> None:
+    desk_index.read("people")
+    stream = desk_index.source().stream("people", TENANT)
+
+    def find_gone(_: str) -> None:
+        with desk_index.database.writing() as connection:
+            at = clock(connection)
+            mark_deleted(connection, desk_index.tables, stream, ["p00007"], at)
+
+    desk_index.desk.on_request = find_gone
+    assert desk_index.read("people").complete
+    assert "p00007" not in desk_index.keys("contact")
+    # It is there after all, as whoever reads after that finds.
+    desk_index.desk.on_request = lambda _: None
+    assert desk_index.read_one("people").written == 1
+    assert "p00007" in desk_index.keys("contact")
+
+
+def test_what_a_sync_finds_restored_after_it_found_it_deleted_is_there(
+    desk_index: DeskIndex,
+) -> None:
+    """A list in the order of changes has both."""
+    desk = desk_index.desk
+    ticket = desk.tickets["t00007"]
+    later = {"updated_at": "2026-01-01T00:02:00Z"}
+    desk.tickets = {"gone": {**ticket, "status": "deleted"}, "back": {**ticket, **later}}
+    assert desk_index.read("tickets", batch=1).complete
+    assert desk_index.keys("ticket") == {"t00007"}
+
+
+def test_what_is_found_gone_again_is_gone_since_the_first_time(desk_index: DeskIndex) -> None:
+    desk_index.read("people")
+    stream = desk_index.source().stream("people", TENANT)
+    for _ in range(2):
+        with desk_index.database.writing() as connection:
+            at = clock(connection)
+            mark_deleted(connection, desk_index.tables, stream, ["p00007"], at)
+        found = desk_index.ask(
+            "SELECT held.deleted_at, row.deleted_at AS row FROM remit.record AS held"
+            " JOIN entity.contact AS row ON row.remote_id = held.key WHERE key = 'p00007'"
+        )
+    assert found[0]["deleted_at"] == found[0]["row"] < at
+
+
+def test_what_another_run_of_the_source_does_meanwhile_says_nothing_of_what_is_held(
+    desk_index: DeskIndex,
+) -> None:
+    """It begins when this one has not come to the comments yet, and ends before that."""
+    desk = desk_index.desk
+
+    def sync_others(stream: str) -> None:
+        desk.on_request = lambda _: None
+        if stream == "people":
+            assert desk_index.read("companies").complete
+
+    desk.on_request = sync_others
+    assert desk_index.read("people", "comments").complete
+    del desk.comments["m00007"]
+    report = desk_index.read_one("comments")
+    assert (report.deleted, report.reconciled) == (1, True)
 
 
 def test_what_left_the_window_of_a_read_while_it_ran_stays(desk_index: DeskIndex) -> None:

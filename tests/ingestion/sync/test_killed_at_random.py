@@ -1,7 +1,7 @@
 """Kill a sync or its Postgres at any moment, over and over, while the source changes.
 
 In the end the index is what an undisturbed sync makes of what the source has then. REMIT_KILLS=N
-kills so many times (20 unless set, for the sake of time), REMIT_KILL_SEED=N at other moments.
+kills so many times (50 unless set), REMIT_KILL_SEED=N at other moments.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.ingestion.index_under_test import Row
 from tests.ingestion.sync.desk.desk import Desk, DeskIndex, filled_desk, serving
 from tests.ingestion.sync.forked import COMPLETE, WITHOUT_DATABASE, Forks
 
-KILLS = int(os.environ.get("REMIT_KILLS", "20"))
+KILLS = int(os.environ.get("REMIT_KILLS", "50"))
 SEED = int(os.environ.get("REMIT_KILL_SEED", "7"))
 PEOPLE = 120
 ROUNDS = 3  # as often the index is compared

@@ -183,6 +183,24 @@ def test_what_a_process_sends_of_the_kind_does_not_stop_it_either(
     assert len(_rejected(desk_index)) == 2
 
 
+def test_records_set_aside_fill_a_batch_and_a_page_too(
+    desk_index: DeskIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in memory like all others, when they are written and when they are replayed."""
+    monkeypatch.setattr("ingestion.sync.turns.BATCH_BYTES", 1)
+    monkeypatch.setattr("ingestion.sync.page.PAGE_BYTES", 1)
+    for person in desk_index.desk.people.values():
+        person["born_at"] = "long ago"
+    told: list[int] = []
+    desk_index.read("people", progress=lambda progress: told.append(progress.rejected))
+    assert told == [*range(1, 61)]
+    (done,) = replay(
+        desk_index.database, desk_index.tables, desk_index.model, desk_index.source(),
+        tenant=TENANT, streams=["people"],
+    )  # fmt: skip
+    assert (done.accepted, done.rejected) == (0, 60)
+
+
 def test_start_date_that_is_no_time_deletes_nothing(desk_index: DeskIndex, tmp_path: Path) -> None:
     _read_program(desk_index, tmp_path, ids=["1", "2", "3"])
     report = _read_program(

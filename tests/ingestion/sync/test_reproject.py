@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import Reprojected, SyncInProgress, reproject
+from ingestion import Progress, Reprojected, SyncInProgress, reproject
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
@@ -38,6 +38,18 @@ def test_without_a_change_nothing_is_written(desk_index: DeskIndex) -> None:
     assert {one.records for one in done.values()} == {6, 60}
     assert {one.rewritten for one in done.values()} == {0}
     assert _versions(desk_index) == before
+
+
+def test_records_too_large_for_a_page_together(
+    desk_index: DeskIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.sync.page.PAGE_BYTES", 1)
+    desk_index.read("companies")
+    desk_index.remapped(tmp_path, "name: name", "name: id")
+    told: list[Progress] = []
+    done = _reproject(desk_index, progress=told.append)
+    assert done["companies"].rewritten == len(desk_index.keys("account")) == 6
+    assert [one.read for one in told] == [1, 2, 3, 4, 5, 6]
 
 
 def test_changed_mapping_changes_only_what_differs(desk_index: DeskIndex, tmp_path: Path) -> None:

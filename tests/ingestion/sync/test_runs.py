@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Event
 from uuid import uuid4
 
 import pytest
 
 from index.errors import ConfigurationError, Unavailable
 from index.stream_state import begin_stream
-from ingestion import Progress, SyncInProgress
+from ingestion import Progress, SyncInProgress, SyncStopped
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
@@ -17,7 +18,9 @@ from tests.ingestion.sync.desk.desk import DeskIndex
 def test_one_stream_at_once_and_others_beside_it(desk_index: DeskIndex) -> None:
     with only_one(desk_index.database, TENANT, "desk", ["people", "tickets"]) as release:
         with pytest.raises(SyncInProgress, match="desk, people is already running"):
-            desk_index.read()
+            desk_index.read("people")
+        with pytest.raises(SyncInProgress, match="desk, people is already running"):
+            desk_index.read("people", "tickets")
         assert desk_index.read("companies").complete
         # One that has been read is free while the others go on.
         release("people")
@@ -25,6 +28,46 @@ def test_one_stream_at_once_and_others_beside_it(desk_index: DeskIndex) -> None:
         with pytest.raises(SyncInProgress, match="desk, tickets"):
             desk_index.read("tickets")
     assert desk_index.read("tickets").complete
+
+
+def test_what_another_run_has_in_hand_is_left_to_it(desk_index: DeskIndex) -> None:
+    desk_index.read("companies")
+    other = uuid4()
+    with only_one(desk_index.database, TENANT, "desk", ["people", "tickets"]):
+        stream = desk_index.source().stream("people", TENANT)
+        with desk_index.database.writing() as connection:
+            begin_stream(connection, stream, other)
+        report = desk_index.read()
+    assert [stream.stream for stream in report.streams] == [
+        "companies", "people", "tickets", "comments",
+    ]  # fmt: skip
+    assert {stream.stream: (stream.read > 0, stream.problem) for stream in report.streams} == {
+        "companies": (True, None),
+        "people": (False, f"it is being synced by run {other}, and was left to it"),
+        # Its turn has not come yet.
+        "tickets": (False, "it is being synced by another run, and was left to it"),
+        "comments": (True, None),
+    }
+    assert not report.complete
+    assert report.stream("people").remarks == [report.stream("people").problem]
+    # The other run's note of where it stands is left alone too.
+    held = desk_index.ask("SELECT run_id, tried_at FROM remit.stream_state WHERE stream = 'people'")
+    assert [(row["run_id"], row["tried_at"]) for row in held] == [(other, None)]
+
+
+def test_a_sync_that_is_stopped_goes_on_where_it_was(desk_index: DeskIndex) -> None:
+    stop = Event()
+
+    def stop_after_a_batch(_: Progress) -> None:
+        stop.set()
+
+    with pytest.raises(SyncStopped):
+        desk_index.read("people", "tickets", batch=20, progress=stop_after_a_batch, stop=stop)
+    assert 0 < len(desk_index.keys("contact")) < 60
+    assert desk_index.keys("ticket") == set()
+    stop.clear()
+    assert desk_index.read("people", "tickets", stop=stop).complete
+    assert len(desk_index.keys("contact")) == len(desk_index.keys("ticket")) == 60
 
 
 def test_some_streams_in_the_order_of_the_mapping(desk_index: DeskIndex) -> None:

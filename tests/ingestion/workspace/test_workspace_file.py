@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from index.errors import ConfigurationError
-from ingestion.schedule.schedules import Cron, Every
-from ingestion.workspace.format import SourceEntry, Workspace
+from ingestion.schedule.schedules import Cron, Every, Slot
+from ingestion.workspace.format import RECONCILE, SourceEntry, Workspace
 from ingestion.workspace.in_force import read_sources_file
 from ingestion.workspace.readiness import problems_of
 from ingestion.workspace.workspace_file import load_workspace
@@ -61,8 +61,11 @@ sources:
     assert zendesk.settings["api_token"] == f"file:{tmp_path / 'secrets/zendesk'}"
     assert zendesk.settings["email"] == "env:EMAIL"
     assert zendesk.streams == ("tickets", "users")
-    assert zendesk.schedule is not None
-    assert zendesk.schedule.rhythms() == {None: Every(900), "users": Cron("0 3 * * *")}
+    assert zendesk.schedules("z") == {
+        Slot("z"): Every(900),
+        Slot("z", "users"): Cron("0 3 * * *"),
+        Slot("z", reconcile=True): RECONCILE,
+    }
     assert shop.origin.manifest == tmp_path / "connectors/shop/manifest.yaml"
     assert shop.origin.mapping == tmp_path / "connectors/shop/mapping.yaml"
     assert own.origin.command == (str(tmp_path / "connector.sh"), "--quiet")
@@ -80,7 +83,8 @@ def test_the_example_can_be_used(model: Model, tmp_path: Path) -> None:
 
 def test_what_the_guide_shows_can_be_read(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "connect-your-systems.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    examples = [example for example in found if "sources:" in example]
     assert examples
     for example in examples:
         assert load_workspace(_file(tmp_path, example)).sources
@@ -188,6 +192,26 @@ BAD: dict[str, tuple[str, str, int | None]] = {
     "neither of both, for a stream": (
         _source("schedule: {streams: {users: {}}}"),
         "exactly one of every, cron",
+        4,
+    ),
+    "a reconcile without a unit": (
+        _source("schedule: {every: 15m, reconcile: '7'}"),
+        "a number and a unit",
+        4,
+    ),
+    "a reconcile of impossible fields": (
+        _source("schedule: {every: 15m, reconcile: '99 * * * *'}"),
+        "cannot be used",
+        4,
+    ),
+    "a reconcile without syncs": (
+        _source("schedule: {reconcile: 7d}"),
+        "exactly one of every, cron",
+        4,
+    ),
+    "a stream that is never reconciled": (
+        _source("schedule: {every: 1h, streams: {users: {every: 1h, reconcile: never}}}"),
+        "said of a whole source",
         4,
     ),
     "a key twice": (

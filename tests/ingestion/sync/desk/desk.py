@@ -151,6 +151,11 @@ class DeskIndex(Index):
         """The remote ids of the rows that are alive."""
         return {row["remote_id"] for row in self.rows(entity)}
 
+    def unmap(self, folder: Path) -> None:
+        """From now on no mapping claims any of the streams."""
+        self.mapping = folder / "mapping.yaml"
+        self.mapping.write_text("streams: {}")
+
     def remapped(self, folder: Path, old: str, new: str) -> None:
         """From now on the mapping says something else in a place."""
         text = (self.mapping or _HERE / "mapping.yaml").read_text()
