@@ -32,6 +32,7 @@ from ingestion.mapping.loading import load_mapping
 from ingestion.mapping.mapper import Mapper
 from ingestion.request_budget import Queue
 from ingestion.workspace.source_config import SourceConfig
+from ingestion.workspace.specification import masked
 
 
 class SourceError(Unavailable):
@@ -116,7 +117,10 @@ class Source:
 
     def mapper(self, name: str, tenant: str) -> Mapper:
         """What turns the stream's records into rows of the tenant."""
-        return Mapper(self._mapping(name), self.stream(name, tenant), self._specs, self.settings)
+        # People see rows, and the address of one may name a setting.
+        schema = self.manifest.get("spec", {}).get("connection_specification", {})
+        shown = masked(schema, self.settings)
+        return Mapper(self._mapping(name), self.stream(name, tenant), self._specs, shown)
 
     def transformation(self, name: str) -> Callable[[Record], Record]:
         """What a record goes through that comes with the stream, for one that comes alone."""

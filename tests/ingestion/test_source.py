@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte.check import CheckResult
 from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.in_process import State, read_stream
-from ingestion.airbyte.manifest import load_manifest
+from ingestion.airbyte.manifest import CONNECTORS, load_manifest
 from ingestion.airbyte.oauth import OAuthWithTimeout
 from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.redaction import Redactor
@@ -39,6 +41,20 @@ def _read(source: Source, stream: str, state: Any = None) -> tuple[list[dict[str
         else:
             records.append(item)
     return records, state
+
+
+def test_no_secret_gets_into_the_address_of_a_row(model: Model, tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text(
+        "streams: {users: {key: id, entities: [{entity: user, fields: {name: name},"
+        ' url: "{base_url}/{settings.email}/{settings.api_token}/{id}"}]}}'
+    )
+    origin = Origin(manifest=CONNECTORS / "zendesk/manifest.yaml", mapping=mapping)
+    given = {"base_url": "https://acme.example", "email": "a@b.example", "api_token": "canary"}
+    source = Source(SourceConfig("desk", "zendesk", given, origin=origin), model.specs)
+    mapped = source.mapper("users", "acme").map({"id": 7}, at=datetime.now(UTC)).incoming
+    assert mapped.row is not None
+    assert mapped.row["remote_url"] == "https://acme.example/a@b.example/***/7"
 
 
 STREAMS = [

@@ -159,7 +159,7 @@ def test_no_secret_and_no_payload_is_told(
     handler.emit = lambda record: log.append(handler.format(record))  # type: ignore[method-assign]
     logging.root.addHandler(handler)
     try:
-        report = index.sync(vendor)
+        report = index.sync(vendor, retries=1)
     finally:
         logging.root.removeHandler(handler)
     assert all(stream.error for stream in report.streams)
