@@ -6,13 +6,12 @@ Its memory is given back when it ends, and its threads take no turns with those 
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from api.cli.child_process import run_child
 from index.errors import ConfigurationError, Unavailable
 
 log = logging.getLogger("remit.worker")
@@ -60,7 +59,7 @@ class EmbeddingProcess:
         while not self._ending.wait(pause):
             if not self._looks_due():
                 continue
-            code = _embed(self._ending)
+            code = run_child("embedding", "run", ending=self._ending, grace=_GRACE)
             pause = _LOOK if code == 0 else min(2 * pause, _LONGEST_PAUSE)
             if code != 0 and not self._ending.is_set():
                 log.warning(
@@ -74,19 +73,3 @@ class EmbeddingProcess:
             return self._is_due()
         except Unavailable:  # which the worker says
             return False
-
-
-def _embed(ending: threading.Event) -> int:
-    """Run one process until it ends or is to end; returns its exit code."""
-    command = [sys.executable, "-m", "remit", "embedding", "run", "--until-eof"]
-    # A group of its own: Ctrl-C is for us, and we end it.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
-    assert process.stdin is not None  # noqa: S101  # it was asked for
-    while process.poll() is None and not ending.wait(0.5):
-        pass
-    process.stdin.close()
-    try:
-        return process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()

@@ -4,18 +4,16 @@ requests in one (docs/decisions/0020-a-worker-is-a-process.md)."""
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 import time
 from types import TracebackType
 from typing import Self
 
+from api.cli.child_process import run_child
 from ingestion.schedule.worker import GRACE
 
 log = logging.getLogger("remit.worker")
 
-_LOOK = 0.5  # seconds between two looks at the process
 _LONGEST_PAUSE = 60.0
 
 
@@ -47,7 +45,7 @@ class WorkerProcess:
         pause = 1.0
         while not self._ending.is_set():
             began = time.monotonic()
-            code = _work(self._ending)
+            code = run_child("worker", ending=self._ending, grace=2 * GRACE)
             if time.monotonic() - began > _LONGEST_PAUSE:
                 pause = 1.0
             if not self._ending.is_set():
@@ -58,19 +56,3 @@ class WorkerProcess:
                 )
                 self._ending.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _work(ending: threading.Event) -> int:
-    """Run one process until it ends or is to end; returns its exit code."""
-    command = [sys.executable, "-m", "remit", "worker", "--until-eof"]
-    # A group of its own: Ctrl-C is for us, and we end it when the last request is answered.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
-    assert process.stdin is not None  # noqa: S101  # it was asked for
-    while process.poll() is None and not ending.wait(_LOOK):
-        pass
-    process.stdin.close()
-    try:
-        return process.wait(2 * GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
