@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from semantic_layer import Asked
+from semantic_layer.resolver import Asked
 
 _LONGEST_CELL = 160
 _ABOUT_ROWS = ("hiddenFields", "provenance")  # told once in the footer, not in every row

@@ -27,6 +27,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from api.names import LONGEST_NAME, is_name
 from api.settings import PREFIX, Settings
 from index.errors import ConfigurationError, InvalidRequest
 
@@ -34,7 +35,6 @@ AUDIENCE = "remit"
 ISSUER = "remit"
 MAX_LIFETIME = timedelta(hours=24)
 KEY_FILE = "token.key"
-LONGEST_NAME = 200
 SCOPES = {
     "read": "read every entity",
     "read:ENTITY": "read one entity",
@@ -190,11 +190,6 @@ def make_key_file(path: Path) -> None:
         return
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48) + "\n")
-
-
-def is_name(value: object) -> bool:
-    """Whether a token can name somebody so: printable, not empty, and not too long."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def _name(value: object) -> str:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     ARRAY,
@@ -26,12 +27,14 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access_policies import Principal
 from api.directory_file import Attributes, Kind, People, read_people
 from index.specs import CallerAttributes
 from index.tables import directory, tenant
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _AT_ONCE = 5_000  # people a statement
 

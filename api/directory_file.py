@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from api.auth import LONGEST_NAME, is_name
 from api.marked_tree import Tree, UnreadableText, parse_json, parse_yaml
+from api.names import LONGEST_NAME, is_name
 from index.errors import ConfigurationError
 from index.predicate import InvalidValue, Value, coerce
 from index.specs import CallerAttributes, FieldType

@@ -15,7 +15,7 @@ from index.errors import (
     RemitError,
     Unavailable,
 )
-from semantic_layer import Ambiguous
+from semantic_layer.splice import Ambiguous
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from api.errors import INVALID_REQUEST
 from api.limits import public_error
 from api.services import Services
 from index.errors import InvalidRequest, NotPermitted
-from semantic_layer import Context, Question, View
+from semantic_layer import Context, View
+from semantic_layer.splice import Question
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 

@@ -21,7 +21,7 @@ from strawberry.extensions import (
 
 from api.errors import INTERNAL, INVALID_REQUEST, code_of, incident
 from index.errors import RemitError
-from semantic_layer import Ambiguous
+from semantic_layer.splice import Ambiguous
 
 MAX_DEPTH = 10
 MAX_ALIASES = 30

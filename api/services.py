@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
-from sqlalchemy import Connection
 
-from access_policies import PoliciesInForce, Principal, read_directory
+from access_policies import PoliciesInForce, Principal
 from api.auth import Claims, InvalidTokenError, Tokens, load_tokens
 from api.directory import find_principal
-from api.hash_key import load_hash_key
+from api.installation import open_model, open_policies_in_force
 from api.limits import limits
 from api.policy_desk import Examiner, PolicyDesk
-from api.secret_key import load_seal
 from api.settings import Settings
 from api.shadow_sink import ShadowSink
+from api.sources import find_sources, sources_fingerprint
 from api.sources_in_use import SourcesInUse
 from index.database import Database
-from index.embedded import embedded_database
 from index.entity_tables import EntityTables
-from index.errors import ConfigurationError, Unavailable
-from ingestion import LiveSources, Source, SourcesInForce, sources_in_force
-from ingestion.workspace.definitions import fingerprint
-from semantic_layer import (
-    SHIPPED_MODEL,
-    Context,
-    Model,
-    Reader,
-    Resolver,
-    Schemas,
-    Shadow,
-    load_model,
-)
+from index.errors import Unavailable
+from ingestion.live.sources import LiveSources
+from semantic_layer import Context, Model
+from semantic_layer.reader import Reader
+from semantic_layer.resolver import Resolver
+from semantic_layer.schema import Schemas
+from semantic_layer.shadow import Shadow
 
-POSTGRES_FOLDER = "postgres"
-
-_log = logging.getLogger("remit.services")
 _DRAIN_SECONDS = 5  # for comparisons with a version on trial
 
 
@@ -122,20 +110,6 @@ class Services:
         await self.database.close()
 
 
-@contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """The configured database, or the bundled Postgres for as long as the context is open."""
-    if settings.database_url is not None:
-        query_url = settings.query_database_url
-        yield Database(
-            settings.database_url.get_secret_value(),
-            query_url=query_url.get_secret_value() if query_url is not None else None,
-        )
-        return
-    with embedded_database(settings.home / POSTGRES_FOLDER) as url:
-        yield Database(url)
-
-
 def open_services(settings: Settings, database: Database, *, serving: bool = True) -> Services:
     """Read model, policies and sources, and wire them. Raises ConfigurationError.
 
@@ -145,15 +119,10 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
     logging.getLogger("strawberry.execution").disabled = True
     model = open_model(settings)
     tables = EntityTables(model.specs)
-    policies = PoliciesInForce(
-        model.specs,
-        model.callers,
-        starting=open_policies(settings),
-        hash_key=load_hash_key(settings),
-    )
+    policies = open_policies_in_force(settings, model)
     sources = SourcesInUse(
-        lambda: _sources_found(settings, database),
-        lambda: _fingerprint(settings, database),
+        lambda: find_sources(settings, database),
+        lambda: sources_fingerprint(settings, database),
         model.specs,
         settings.tenant,
     )
@@ -186,58 +155,3 @@ def open_services(settings: Settings, database: Database, *, serving: bool = Tru
         resolver=Resolver(schemas, reader),
         tokens=load_tokens(settings) if serving else None,
     )
-
-
-def open_model(settings: Settings) -> Model:
-    """The configured business model, or the shipped one."""
-    return load_model(settings.model or SHIPPED_MODEL)
-
-
-def open_policies(settings: Settings) -> Mapping[str, str]:
-    """The documents that are in force until a tenant publishes its own."""
-    documents = read_directory(settings.required_path("policies"))
-    if not documents:
-        raise ConfigurationError(
-            f"{settings.policies} holds no policy, so nobody would see anything. Expected a YAML"
-            " file for each entity; docs/write-a-policy.md shows how to write one."
-        )
-    return documents
-
-
-def open_sources(settings: Settings, database: Database, model: Model) -> tuple[Source, ...]:
-    """The sources in force. Raises ConfigurationError for the first that cannot be used."""
-    found = _sources_found(settings, database)
-    return tuple(Source(found.config(name), model.specs) for name in found.entries)
-
-
-def find_source(settings: Settings, database: Database, model: Model, name: str) -> Source:
-    """A source as it is configured at this moment. Raises ConfigurationError when it is not."""
-    found = _sources_found(settings, database)
-    return Source(found.config(name), model.specs)
-
-
-def sources_of(settings: Settings, connection: Connection) -> SourcesInForce:
-    """Which sources there are at this moment; no secret has been fetched yet."""
-    file = None
-    if settings.sources is not None and settings.sources_tenant == settings.tenant:
-        file = settings.required_path("sources")
-    elif settings.sources is not None:
-        _log.warning(
-            "%s is left out: it has the sources of the tenant %s, not of %s.",
-            settings.sources,
-            settings.sources_tenant,
-            settings.tenant,
-        )
-    return sources_in_force(
-        connection, settings.tenant, home=settings.home, file=file, seal=load_seal(settings)
-    )
-
-
-def _sources_found(settings: Settings, database: Database) -> SourcesInForce:
-    with database.writing() as connection:
-        return sources_of(settings, connection)
-
-
-def _fingerprint(settings: Settings, database: Database) -> str:
-    with database.writing() as connection:
-        return fingerprint(connection, settings.tenant)

@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from index.errors import ConfigurationError
 
@@ -72,6 +70,10 @@ class Settings(BaseSettings):
     def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
+        # Only here: `remit --help` and the completion in shells read no settings.
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
         try:
             url = make_url(value.get_secret_value())
         except ArgumentError:

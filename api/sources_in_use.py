@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from index.errors import ConfigurationError, Unavailable
 from index.specs import EntitySpecs
-from ingestion import Source, SourcesInForce
+from ingestion.source import Source
+from ingestion.workspace.in_force import SourcesInForce
 from semantic_layer import Feed
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class SourcesInUse:
             Feed(self._tenant, mapped.entity, source.name, name)
             for source in self()
             for name, stream in source.mapped.items()
+            if source.reads(name)
             for mapped in stream.entities
         )
 

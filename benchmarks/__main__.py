@@ -36,9 +36,13 @@ from benchmarks import (
 from benchmarks.timing import Line
 from index.database import Database
 from index.embedded import embedded_database
-from index.entity_tables import EntityTables, apply
+from index.entity_tables import EntityTables
 from index.migrations import migrate
-from semantic_layer import Asked, Context, Model, Reader, Resolver, Schemas, load_model
+from index.schema_plan import apply
+from semantic_layer import Context, Model, load_model
+from semantic_layer.reader import Reader
+from semantic_layer.resolver import Asked, Resolver
+from semantic_layer.schema import Schemas
 
 DEMO_POLICIES = Path(__file__).resolve().parent.parent / "examples/demo/policies"
 SYNC_SCALE = float(os.environ.get("REMIT_BENCH_SCALE", "5"))

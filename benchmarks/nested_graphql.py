@@ -18,9 +18,13 @@ from access_policies import Principal, Snapshot, load_policies
 from api.limits import limits
 from benchmarks.timing import Line, take_turns
 from index.database import Database
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
-from index.writer import register_source, upsert_rows
-from semantic_layer import Context, Model, Question, Reader, build_schema, resolve_customers
+from index.writer import register_source
+from semantic_layer import Context, Model, resolve_customers
+from semantic_layer.reader import Reader
+from semantic_layer.schema import build_schema
+from semantic_layer.splice import Question
 
 CUSTOMERS, TICKETS, COMMENTS = 100, 20, 4
 TENANT = "bench"

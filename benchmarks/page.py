@@ -18,7 +18,10 @@ from benchmarks import desk
 from benchmarks.timing import Line, take_turns
 from index.database import Database
 from index.entity_tables import EntityTables
-from semantic_layer import Context, Model, Question, Reader, Schemas, View
+from semantic_layer import Context, Model, View
+from semantic_layer.reader import Reader
+from semantic_layer.schema import Schemas
+from semantic_layer.splice import Question
 
 RULES, RUNS = 30, 40
 

@@ -1,7 +1,8 @@
 """How fast a source is synced, against the Airbyte CDK reading the same streams and nothing else.
 
-The simulated Zendesk runs in a process of its own, so that it does not share the interpreter with
-its reader. Both read every stream; ours also maps, writes and resolves customers. Each pair is also
+The CDK is as it comes, and reads the same manifest. The simulated Zendesk runs in a process of its
+own, so that it does not share the interpreter with its reader. Both read every stream; ours also
+maps, writes and resolves customers. Each pair is also
 compared by what the reading process takes of the processor, which other work on the machine
 disturbs less; what Postgres takes is not in that.
 """
@@ -13,23 +14,29 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 import psutil
 from sqlalchemy import text
 
+from benchmarks import bare_cdk
+from benchmarks.bare_cdk import Job, Reading
 from benchmarks.timing import Line
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import Source, SourceConfig, SyncReport, sync_source
-from ingestion.airbyte.in_process import read_stream
+from ingestion.airbyte.manifest import CONNECTORS
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
+MANIFEST = CONNECTORS / "zendesk/manifest.yaml"
 PORT = 18801
 SEED = 7
 TENANT = "sync-bench"
@@ -55,17 +62,18 @@ def measure(database: Database, model: Model, *, scale: float) -> list[Line]:
     with _simulated_zendesk(scale) as settings:
         origin = Origin(connector="zendesk")
         source = Source(SourceConfig("zendesk", "zendesk", settings, origin=origin), model.specs)
-        # The CDK's log goes nowhere in a sync, so neither here; and nothing is timed cold.
-        logging.getLogger("airbyte").propagate = False
-        _read(source, {}, ["organizations"])
-        bare, first = _timed(lambda: _read(source, {})), _timed(sync)
+        logging.getLogger("airbyte").propagate = False  # as in the process of the bare CDK
+        whole = Job(str(MANIFEST), settings, dict.fromkeys(source.streams))
+        bare, first = bare_cdk.read(whole), _timed(sync)
         with database.writing() as connection:
             before = _versions(connection, tables)
             found = connection.execute(_STATES, {"tenant": TENANT})
             states: dict[str, Any] = {row.stream: row.state for row in found}
-        # From the stored state on, Zendesk repeats its last two minutes: few records or none.
-        bare_news, news = _timed(lambda: _read(source, states)), _timed(sync)
-        bare_again, again = _timed(lambda: _read(source, {})), _timed(lambda: sync(reconcile=True))
+        # From the stored state on, Zendesk repeats its last two minutes: few records or none. All
+        # have been read before.
+        bare_news = bare_cdk.read(replace(whole, streams={**whole.streams, **states}, runs=3))
+        news = _timed(sync)
+        bare_again, again = bare_cdk.read(whole), _timed(lambda: sync(reconcile=True))
         with database.writing() as connection:
             rewritten = len(_versions(connection, tables) - before)
     held = sum(stream.read for stream in first.value.streams)
@@ -98,39 +106,25 @@ def measure(database: Database, model: Model, *, scale: float) -> list[Line]:
     ]
 
 
-_Value = TypeVar("_Value")
-
-
 @dataclass(frozen=True)
-class _Timed(Generic[_Value]):
-    value: _Value
+class _Timed:
+    value: SyncReport
     seconds: float
     processor: float
 
 
-def _timed(action: Callable[[], _Value]) -> _Timed[_Value]:
+def _timed(action: Callable[[], SyncReport]) -> _Timed:
     start, processor = time.perf_counter(), time.process_time()
     value = action()
     return _Timed(value, time.perf_counter() - start, time.process_time() - processor)
 
 
-def _against(bare: _Timed[int], ours: _Timed[SyncReport]) -> str:
+def _against(bare: Reading, ours: _Timed) -> str:
     """Our rate, and as a share of the bare one: by the clock, and of the processor."""
     read = sum(stream.read for stream in ours.value.streams)
-    rate, reference = read / ours.seconds, bare.value / bare.seconds
-    effort = (bare.processor / bare.value) / (ours.processor / read)
+    rate, reference = read / ours.seconds, bare.records / bare.seconds
+    effort = (bare.processor / bare.records) / (ours.processor / read)
     return f"{rate:,.0f} records/s, {rate / reference:.2f} × ({effort:.2f} × by the processor)"
-
-
-def _read(source: Source, states: Mapping[str, Any], streams: Iterable[str] | None = None) -> int:
-    """How many records the CDK reads of the streams, each from its state on."""
-    return sum(
-        isinstance(item, dict)
-        for name in streams or source.streams
-        for item in read_stream(
-            source.manifest, source.settings, name, states.get(name), logger="airbyte.bare"
-        )
-    )
 
 
 def _versions(connection, tables: EntityTables) -> set[tuple[str, ...]]:  # type: ignore[no-untyped-def]

@@ -13,7 +13,7 @@ import orjson
 from api.answer_text import answer_text
 from api.mcp_server import TOOLS
 from benchmarks.timing import Line
-from semantic_layer import Asked
+from semantic_layer.resolver import Asked
 
 _RIVAL_TOOLS, _RIVAL_TICKETS = 13_029, 13_174
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from index.errors import Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 QUERY_ROLE = "remit_query"
 CONNECT_SECONDS = 5
@@ -64,6 +67,9 @@ class Database:
     def reader(self) -> AsyncEngine:
         """The engine of `remit_query`. Its sessions are read-only and time out by themselves."""
         if self._reader is None:
+            # Only here: it brings SQLAlchemy's ORM along, and most commands only write.
+            from sqlalchemy.ext.asyncio import create_async_engine
+
             options = (
                 f"-c role={QUERY_ROLE} -c timezone=UTC -c default_transaction_read_only=on"
                 f" -c statement_timeout={READ_SECONDS}s -c jit=off"

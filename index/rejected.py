@@ -11,8 +11,8 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from index.stream import Stream, of_stream, row_id
 from index.tables import erased_row, rejected_record
-from index.writer import Stream, of_stream, row_id
 
 
 class Rejection(NamedTuple):

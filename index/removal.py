@@ -11,8 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from index.entity_tables import EntityTables
 from index.rejected import forget
+from index.stream import Stream, of_stream, row_id
 from index.tables import record
-from index.writer import Stream, of_stream, row_id
 
 NO_CONTENT = b""
 """The content hash of a record that its source no longer has: any content differs from it."""

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from index.database import clock
 from index.errors import Unavailable
+from index.stream import Stream, of_stream
 from index.tables import stream_state
-from index.writer import Stream, of_stream
 
 
 class Position(NamedTuple):

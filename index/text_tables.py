@@ -60,6 +60,8 @@ embedding_model = Table(
     Column("path", Text, comment="of its folder; null: from an installed package"),
     Column("dimensions", Integer, nullable=False),
     Column("state", Text, nullable=False, comment="building, serving or retired"),
+    Column("fingerprint", Text, comment="of its files; null until a process has loaded it"),
+    Column("problem", Text, comment="why a process could not embed; null since one did"),
     Column("rate", Double, comment="chunks that one process embedded a second, lately"),
     moment("created_at", nullable=False, server_default=text("now()")),
     moment("served_at", comment="since when it serves, or served"),

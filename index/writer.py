@@ -7,53 +7,23 @@ one we hold never replaces it, whichever of a sync and a live read comes last.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
-from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from index.entity_rows import mark_live, remove_others, upsert_different, upsert_rows, whole_rows
 from index.entity_tables import EntityTables
-from index.errors import RemitError
+from index.incoming import Incoming
+from index.stream import Stream, of_stream, row_id
 from index.tables import erased_row, record, source, tenant
 
-# The escape itself, not a backslash that somebody wrote before "u0000".
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_ROWS = UUID("b3a6e0f0-6f0b-5a55-9c39-0d3c1a5f7a11")
 
-
-class Unstorable(RemitError):
-    """A record that Postgres cannot hold; the reason is its text, without the record's content."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stream:
-    """A stream of one configured source, and the entities that its records may become."""
-
-    tenant: str
-    source: str
-    name: str
-    entities: tuple[str, ...] = ()
-
-
-class Incoming(NamedTuple):
-    """A record on its way in, with the entity row it was mapped to (None: kept as record only)."""
-
-    key: str
-    data: bytes  # canonical JSON, from `canonical_json`
-    content_hash: bytes  # of the data, from `content_hash`
-    updated_at: datetime | None
-    entity: str | None = None
-    row: Mapping[str, Any] | None = None
-    deleted_at: datetime | None = None  # since when the source calls it gone
-
-
+# With what goes into it: who writes needs no other module.
 @dataclass(frozen=True)
 class Written:
     """What a batch changed: ids of rows by entity, how many records, and how many of them left."""
@@ -61,27 +31,6 @@ class Written:
     changed: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
     records: int = 0
     deleted: int = 0
-
-
-def row_id(stream: Stream, key: str) -> UUID:
-    """The id of the row that a record becomes: the same on every sync and on every machine."""
-    return uuid5(_ROWS, "\x1f".join((stream.tenant, stream.source, stream.name, key)))
-
-
-def canonical_json(data: Mapping[str, Any]) -> bytes:
-    """The record as JSON with sorted keys. Raises `Unstorable` for what Postgres cannot hold."""
-    try:
-        encoded = orjson.dumps(data, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError) as error:
-        raise Unstorable(f"it is not valid JSON: {error}") from error
-    if b"\\u0000" in encoded and _NUL.search(encoded):
-        raise Unstorable("it holds a NUL character, which Postgres text cannot store")
-    return encoded
-
-
-def content_hash(data: bytes) -> bytes:
-    """What tells one content of a record from another."""
-    return blake2b(data, digest_size=16).digest()
 
 
 def register_source(connection: Connection, tenant_id: str, name: str, connector: str) -> None:
@@ -113,7 +62,7 @@ def write_batch(
     changed = differing(connection, stream, items)
     written = write_changed(connection, tables, stream, changed, at=at, began=began)
     if live:
-        _mark_live(connection, tables, stream, items, at)
+        mark_live(connection, tables, stream, items, at)
     return written
 
 
@@ -153,10 +102,10 @@ def write_changed(
     accepted = _upsert_records(connection, stream, changed, at, began)
     changed = [item for item in changed if item.key in accepted]
     found: dict[str, list[UUID]] = {}
-    for entity, rows in _rows(stream, ((item, ids[item.key], at) for item in changed)).items():
+    for entity, rows in whole_rows(stream, ((item, ids[item.key], at) for item in changed)).items():
         if entity is not None:
             upsert_rows(connection, tables, entity, rows)
-        for other, row in _remove_others(connection, tables, stream, entity, rows):
+        for other, row in remove_others(connection, tables, stream, entity, rows):
             found.setdefault(other, []).append(row)
     for item in changed:
         if item.entity is not None:
@@ -180,21 +129,12 @@ def write_rows_again(
     """
     items = ((item, row_id(stream, item.key), at) for item, at in held)
     changed: list[UUID] = []
-    for entity, rows in _rows(stream, items).items():
+    for entity, rows in whole_rows(stream, items).items():
         if entity is not None:
-            changed += _upsert_different(connection, tables, entity, rows)
-        removed = _remove_others(connection, tables, stream, entity, rows)
+            changed += upsert_different(connection, tables, entity, rows)
+        removed = remove_others(connection, tables, stream, entity, rows)
         changed += [row for _, row in removed]
     return changed
-
-
-def of_stream(table: Any, stream: Stream) -> tuple[Any, Any, Any]:
-    """The conditions for what a table has of the stream."""
-    return (
-        table.c.tenant_id == stream.tenant,
-        table.c.source == stream.source,
-        table.c.stream == stream.name,
-    )
 
 
 def _held_hashes(connection: Connection, stream: Stream, keys: list[str]) -> dict[str, bytes]:
@@ -274,108 +214,3 @@ def _upsert_records(
             },
         ).scalars()
     )
-
-
-_Rows = Mapping[str | None, list[dict[str, Any]]]
-"""Whole rows by entity; under None, those of records that are no entity."""
-
-
-def _rows(stream: Stream, items: Iterable[tuple[Incoming, UUID, datetime]]) -> _Rows:
-    by_entity: dict[str | None, list[dict[str, Any]]] = {}
-    for item, identity, at in items:
-        by_entity.setdefault(item.entity, []).append(
-            {
-                **(item.row or {}),
-                "tenant_id": stream.tenant,
-                "id": identity,
-                "source": stream.source,
-                "stream": stream.name,
-                "remote_id": item.key,
-                "synced_at": at,
-                "deleted_at": item.deleted_at,
-            }
-        )
-    return by_entity
-
-
-def upsert_rows(
-    connection: Connection, tables: EntityTables, entity: str, rows: Sequence[Mapping[str, Any]]
-) -> None:
-    """Upsert whole entity rows, all with the same columns; a column they leave out is kept."""
-    if rows:
-        statement = _upsert_statement(tables[entity], rows[0])
-        connection.execute(text(statement), _as_json(rows))
-
-
-def _upsert_different(
-    connection: Connection, tables: EntityTables, entity: str, rows: Sequence[Mapping[str, Any]]
-) -> list[UUID]:
-    """The same, without those that are held just so; returns the ids of the others."""
-    table = tables[entity]
-    values = [column.name for column in table.columns if column.name in rows[0]]
-    held, given = (
-        ", ".join(f'{side}."{name}"' for name in values) for side in ("held", "excluded")
-    )
-    statement = (
-        f"{_upsert_statement(table, rows[0])}"
-        f" WHERE ({held}) IS DISTINCT FROM ({given}) RETURNING id"
-    )
-    return list(connection.execute(text(statement), _as_json(rows)).scalars())
-
-
-def _upsert_statement(table: Table, row: Mapping[str, Any]) -> str:
-    columns = [column.name for column in table.columns if column.name in row]
-    names = ", ".join(f'"{name}"' for name in columns)
-    changes = ", ".join(
-        f'"{name}" = excluded."{name}"' for name in columns if name not in ("tenant_id", "id")
-    )
-    qualified = f'"{table.schema}"."{table.name}"'
-    return (
-        f"INSERT INTO {qualified} AS held ({names}) SELECT {names}"  # noqa: S608  names from the model
-        f" FROM json_populate_recordset(NULL::{qualified}, CAST(:rows AS json))"
-        f" ON CONFLICT (tenant_id, id) DO UPDATE SET {changes}"
-    )
-
-
-def _as_json(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {"rows": orjson.dumps(rows, default=str).decode()}
-
-
-def _remove_others(
-    connection: Connection,
-    tables: EntityTables,
-    stream: Stream,
-    entity: str | None,
-    rows: Sequence[Mapping[str, Any]],
-) -> list[tuple[str, UUID]]:
-    """Remove what the records of these rows were before: an end user can become an agent. Returns
-    what is gone, each with its entity."""
-    removed: list[tuple[str, UUID]] = []
-    for other in stream.entities:
-        if other != entity:
-            table = tables[other]
-            ids = [row["id"] for row in rows]
-            gone = delete(table).where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
-            found = connection.execute(gone.returning(table.c.id)).scalars()
-            removed += [(other, row) for row in found]
-    return removed
-
-
-def _mark_live(
-    connection: Connection,
-    tables: EntityTables,
-    stream: Stream,
-    items: Iterable[Incoming],
-    at: datetime,
-) -> None:
-    by_entity: dict[str, list[UUID]] = {}
-    for item in items:
-        if item.entity is not None:
-            by_entity.setdefault(item.entity, []).append(row_id(stream, item.key))
-    for entity, ids in by_entity.items():
-        table = tables[entity]
-        connection.execute(
-            update(table)
-            .where(table.c.tenant_id == stream.tenant, table.c.id.in_(ids))
-            .values(live_at=at)
-        )

@@ -74,7 +74,7 @@ class RequestBudget:
 
 
 class Queue:
-    """Where the requests of one sync wait for their turn, whatever thread sends them."""
+    """Where the requests of one sync or check wait for their turn, whatever thread sends them."""
 
     def __init__(self, budget: RequestBudget, stop: threading.Event | None = None) -> None:
         self._waited = 0.0
@@ -88,7 +88,7 @@ class Queue:
     def wait(self, is_over: Callable[[], bool]) -> None:
         """Come back when one request may be sent.
 
-        Raises RuntimeError when the sync is to stop, or `is_over` says that nobody waits for the
+        Raises RuntimeError when it is to stop, or `is_over` says that nobody waits for the
         answer any more.
         """
         with self._lock:
@@ -117,7 +117,7 @@ class Queue:
         if time.monotonic() >= self._tells_at:
             self._tells_at = time.monotonic() + _TELL
             log.warning(
-                "%s: its %d requests a minute are used up; the sync goes on as they come back.",
+                "%s: its %d requests a minute are used up; it goes on as they come back.",
                 self._budget.source,
                 self._budget.per_minute,
             )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from functools import cached_property, partial
-from typing import Any
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
+from index.database import Database
 from index.errors import ConfigurationError, Unavailable
 from index.specs import EntitySpecs
-from index.writer import Stream
+from index.stream import Stream
 from ingestion.airbyte.catalog import DiscoveredStream
 from ingestion.airbyte.check import CheckResult, StreamCheck
-from ingestion.airbyte.connector import Connector, ConnectorError, Record, Warn
-from ingestion.airbyte.declarative import DeclarativeConnector
+from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.launch import prepare_launch
 from ingestion.airbyte.manifest import (
     CONNECTORS,
-    check_settings,
     documented_limit,
     load_manifest,
     read_manifest,
@@ -25,14 +25,18 @@ from ingestion.airbyte.manifest import (
 from ingestion.airbyte.process_connector import ProcessConnector
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
-from ingestion.airbyte.transformation import stream_transformation
-from ingestion.live.client import Client, NotReadable
 from ingestion.mapping.format import StreamMapping, holds_raw_records
 from ingestion.mapping.loading import load_mapping
 from ingestion.mapping.mapper import Mapper
-from ingestion.request_budget import Queue
+from ingestion.request_budget import Queue, RequestBudget
 from ingestion.workspace.source_config import SourceConfig
 from ingestion.workspace.specification import masked
+
+# What brings the CDK along is imported where a source is read: it takes seconds, and most of what
+# knows sources reads none.
+if TYPE_CHECKING:
+    from ingestion.airbyte.declarative import DeclarativeConnector
+    from ingestion.live.client import Client
 
 
 class SourceError(Unavailable):
@@ -71,18 +75,12 @@ class Source:
         self.mapped = _mapping(config, specs)
         if config.origin.connector is not None:
             self._refuse_strange(stream["name"] for stream in self.manifest["streams"])
-        self._stream_of = {
-            entity: name
-            for name, stream in self.mapped.items()
-            if not stream.raw  # of which there may be many
-            for entity in stream.entity_names
-        }
 
     @property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest of a connector that has one, else an empty one."""
         reader = self.reader
-        return reader.manifest if isinstance(reader, DeclarativeConnector) else {}
+        return {} if isinstance(reader, ProcessConnector) else reader.manifest
 
     @cached_property
     def streams(self) -> Mapping[str, StreamMapping]:
@@ -101,14 +99,16 @@ class Source:
             # Kept as they are, so a mapping made later can be applied to what is there.
             kept = StreamMapping(key=stream.primary_key or None, raw=raw)
             found.setdefault(stream.name, kept)
-        if self._chosen is None:
-            return found
-        return {name: mapping for name, mapping in found.items() if name in self._chosen}
+        return {name: mapping for name, mapping in found.items() if self.reads(name)}
 
     @property
     def unmapped(self) -> tuple[str, ...]:
         """The streams among them that no mapping claims: their records are kept as they come."""
         return tuple(name for name in self.streams if name not in self.mapped)
+
+    def reads(self, stream: str) -> bool:
+        """Whether the stream is among those that the source was told to read, all unless told."""
+        return self._chosen is None or stream in self._chosen
 
     def stream(self, name: str, tenant: str) -> Stream:
         """The stream as the index knows it."""
@@ -124,19 +124,23 @@ class Source:
 
     def transformation(self, name: str) -> Callable[[Record], Record]:
         """What a record goes through that comes with the stream, for one that comes alone."""
+        from ingestion.airbyte.transformation import stream_transformation
+
         return stream_transformation(self.manifest, name, self.settings)
 
-    def stream_of(self, entity: str) -> str | None:
-        """The stream whose records become rows of the entity, None when there is none."""
-        return self._stream_of.get(entity)
+    def queue(self, database: Database, tenant: str, stop: Event | None = None) -> Queue | None:
+        """From now on let each request wait for its turn; None when no limit is known.
 
-    def queue_at(self, queue: Queue) -> None:
-        """Let each request of a sync wait for its turn.
-
-        A connector that runs as a process sends its requests by itself, and nothing holds them.
+        The index must know the source. A connector that runs as a process sends its requests by
+        itself, and nothing holds them.
         """
-        if isinstance(self.reader, DeclarativeConnector):
+        if self.requests_per_minute is None:
+            return None
+        budget = RequestBudget(database, tenant, self.name, self.requests_per_minute)
+        queue = Queue(budget, stop)
+        if not isinstance(self.reader, ProcessConnector):
             self.reader.admit = queue.wait
+        return queue
 
     def client(self, admit: Callable[[], None] | None = None) -> Client:
         """A client for single requests, each of which `admit` may refuse; the caller closes it.
@@ -144,6 +148,8 @@ class Source:
         Raises NotReadable for a connector whose address and credentials only itself knows how to
         use.
         """
+        from ingestion.live.client import Client, NotReadable
+
         if "requester" not in self.manifest.get("definitions", {}):
             raise NotReadable("its connector reads whole streams, and no single records")
         return Client(self.manifest, self.settings, self.name, admit)
@@ -228,11 +234,16 @@ class Source:
                 )
 
 
-def _connector(config: SourceConfig, settings: dict[str, Any]) -> Connector:
+def _connector(
+    config: SourceConfig, settings: dict[str, Any]
+) -> DeclarativeConnector | ProcessConnector:
     """The connector of a source; `settings` get what it expects, and are checked."""
     origin = config.origin
     if origin.is_process:
         return ProcessConnector(partial(prepare_launch, origin, config.home), settings)
+    from ingestion.airbyte.declarative import DeclarativeConnector
+    from ingestion.airbyte.settings import check_settings
+
     manifest = (
         read_manifest(origin.manifest)
         if origin.manifest is not None

@@ -92,7 +92,7 @@ class Compiler:
         to read live; nothing of what stands in it."""
         scope = self.scope(lookup.entity)
         chosen, _ = self._chosen(lookup, scope)
-        origin = (scope.table.c[name] for name in ("id", "source", "remote_id"))
+        origin = (scope.table.c[name] for name in ("id", "source", "stream", "remote_id"))
         row = select(*origin, as_of(scope.table).label("as_of"))
         return row.select_from(scope.source).where(chosen, *scope.conditions)
 

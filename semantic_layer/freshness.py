@@ -15,7 +15,7 @@ class Wanted:
     """Something to read from its source now: one record, or with `children` the rows under it."""
 
     source: str
-    entity: str
+    stream: str  # of the record
     remote_id: str
     children: str | None = None  # the entity whose rows belong to the record
 

@@ -19,15 +19,16 @@ import orjson
 from sqlalchemy import Connection, Select, Text, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
 from index.specs import FieldType
 from index.tables import identity_link, source
-from index.writer import upsert_rows
 from semantic_layer.model import Entity, Model
 
 _Account = dict[str, Any]  # an account's row, with its source's `connector`
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ def resolve_customers(
 
     `changed` names the accounts that may have changed: only customers they were, are or become part
     of are looked at. None looks at all accounts of the tenant.
+
+    Only one transaction of a tenant does so at a time: two that each see only their own new account
+    would both make a customer of it, and never find out that it is the same one.
     """
+    connection.execute(_LOCK, {"name": f"remit.customers/{tenant}"})
     customer = next(entity for entity in model.entities.values() if entity.resolved_from)
     accounts = tables[customer.resolved_from or ""]
     if changed is None:

@@ -6,12 +6,12 @@ forbidden record costs no call, shows in no source's log and takes no time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from index.specs import EntitySpec, RelationSpec
@@ -20,14 +20,16 @@ from semantic_layer.compiler import Compiler
 from semantic_layer.freshness import Wanted
 from semantic_layer.provenance import as_of
 from semantic_layer.query import Lookup, children
+from semantic_layer.stream_freshness import Feed
 
 
 class LivePlan:
     """Works out what a lookup needs read live before it may be answered."""
 
-    def __init__(self, compiler: Compiler, now: datetime) -> None:
+    def __init__(self, compiler: Compiler, now: datetime, feeds: Sequence[Feed]) -> None:
         self._compiler = compiler
         self._now = now
+        self._feeds = feeds
 
     async def wanted(self, connection: AsyncConnection, lookups: Iterable[Lookup]) -> list[Wanted]:
         """All that is older in the index than the lookups accept."""
@@ -53,7 +55,7 @@ class LivePlan:
         if entity.spec.resolved:
             return [*await self._members(connection, [row["id"]], cutoff), *found]
         if lookup.max_age is not None and row["as_of"] < cutoff:
-            found.append(Wanted(row["source"], entity.name, row["remote_id"]))
+            found.append(Wanted(row["source"], row["stream"], row["remote_id"]))
         return [*found, *await self._parents(connection, entity.spec, row["id"], cutoff)]
 
     async def _lists(
@@ -68,12 +70,12 @@ class LivePlan:
         entity = self._compiler.model[lookup.entity]
         cutoff = self._now - timedelta(seconds=max_age)
         if not entity.spec.resolved:
-            parents = [Wanted(row["source"], entity.name, row["remote_id"])]
+            parents = [Wanted(row["source"], row["stream"], row["remote_id"])]
         else:
             parents = await self._members(connection, [row["id"]], None)
         fresh = await self._read_since(connection, child, {p.source for p in parents}, cutoff)
         return [
-            Wanted(parent.source, parent.entity, parent.remote_id, child)
+            Wanted(parent.source, parent.stream, parent.remote_id, child)
             for parent in parents
             if parent.source not in fresh
         ]
@@ -135,41 +137,32 @@ class LivePlan:
         cutoff: datetime | None,
     ) -> list[Wanted]:
         table = self._compiler.tables[entity]
-        rows = select(table.c.source, table.c.remote_id).where(
+        rows = select(table.c.source, table.c.stream, table.c.remote_id).where(
             table.c.tenant_id == self._compiler.tenant,
             table.c.id.in_(ids),
             table.c.deleted_at.is_(None),
         )
         if cutoff is not None:
             rows = rows.where(as_of(table) < cutoff)
-        ordered = rows.order_by(table.c.source, table.c.remote_id)
-        return [
-            Wanted(source, entity, remote_id)
-            for source, remote_id in await connection.execute(ordered)
-        ]
+        ordered = rows.order_by(table.c.source, table.c.stream, table.c.remote_id)
+        return [Wanted(*row) for row in await connection.execute(ordered)]
 
     async def _read_since(
         self, connection: AsyncConnection, entity: str, sources: Collection[str], cutoff: datetime
     ) -> set[str]:
-        """The sources whose stream of an entity a sync has read to its end since the cutoff."""
-        table = self._compiler.tables[entity]
-        streams = (
-            select(table.c.stream)
-            .where(
-                table.c.tenant_id == self._compiler.tenant, table.c.source == stream_state.c.source
+        """The sources of which a sync has read every stream of the entity since the cutoff."""
+        tenant = self._compiler.tenant
+        streams = {
+            (feed.source, feed.stream)
+            for feed in self._feeds
+            if (feed.tenant, feed.entity) == (tenant, entity) and feed.source in sources
+        }
+        found = await connection.execute(
+            select(stream_state.c.source, stream_state.c.stream).where(
+                stream_state.c.tenant_id == tenant,
+                tuple_(stream_state.c.source, stream_state.c.stream).in_(streams),
+                stream_state.c.synced_at >= cutoff,
             )
-            .limit(1)
-            .correlate(stream_state)
-            .scalar_subquery()
         )
-        fresh = (
-            select(stream_state.c.source)
-            .where(
-                stream_state.c.tenant_id == self._compiler.tenant,
-                stream_state.c.source.in_(sources),
-                stream_state.c.stream == streams,
-            )
-            .group_by(stream_state.c.source)
-            .having(func.min(stream_state.c.synced_at) >= cutoff)
-        )
-        return set((await connection.execute(fresh)).scalars())
+        behind = streams - {(source, stream) for source, stream in found}
+        return {source for source, _ in streams} - {source for source, _ in behind}

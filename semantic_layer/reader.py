@@ -163,7 +163,8 @@ class Reader:
         lookups = [ask for ask in fresh if isinstance(ask, Lookup)]
         if not lookups:
             return ()
-        plan = LivePlan(context.compiler(self.model, self.tables), context.now)
+        feeds = await anyio.to_thread.run_sync(self.feeds)
+        plan = LivePlan(context.compiler(self.model, self.tables), context.now, feeds)
         failures: list[Failure] = []
         asked: set[Any] = set()
         for _ in range(_ROUNDS):

@@ -15,8 +15,9 @@ from sqlalchemy.engine import make_url
 
 from index.database import Database
 from index.embedded import embedded_database
-from index.entity_tables import EntityTables, apply
+from index.entity_tables import EntityTables
 from index.migrations import migrate
+from index.schema_plan import apply
 from semantic_layer import load_model
 
 _numbers = count()

@@ -27,12 +27,14 @@ from ingestion.mapping.format import (
     Live,
     Lookup,
     MoneyValue,
+    Pages,
     Reference,
     StreamMapping,
     Value,
 )
-from semantic_layer import SHIPPED_MODEL, build_schema, load_model
+from semantic_layer import SHIPPED_MODEL, load_model
 from semantic_layer.resolver import Status
+from semantic_layer.schema import build_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -41,8 +43,8 @@ EVERYTHING = "\n".join(TEXTS.values())
 MODEL = load_model()
 
 _MAPPING_PARTS = (
-    StreamMapping, EntityMapping, Value, Case, MoneyValue, Reference, Live, Children, Lookup,
-    Join,
+    StreamMapping, EntityMapping, Value, Case, MoneyValue, Reference, Live, Children, Pages,
+    Lookup, Join,
 )  # fmt: skip
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

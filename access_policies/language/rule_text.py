@@ -46,13 +46,22 @@ def read(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text, mode="eval").body
+            return _tree(text)
     except SyntaxError as error:
         reason, column = _syntax_problem(outline, error)
         raise RuleError(reason, text=text, column=column) from None
     except (RecursionError, MemoryError, ValueError):
         reason = "the condition is nested too deeply; split it into several rules"
         raise RuleError(reason, text=text, column=1) from None
+
+
+def _tree(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SystemError:
+        # CPython 3.11 counts the levels of a tree for all threads at once, and fails when another
+        # one reads meanwhile (CPython issue 106905). Nothing is wrong with the text.
+        return ast.parse(text, mode="eval").body
 
 
 def column_of(text: str, byte_offset: int) -> int:

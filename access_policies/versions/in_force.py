@@ -13,9 +13,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access_policies.documents.policy_files import PolicyError, read_policies
 from access_policies.masks import MaskKind
@@ -25,6 +25,9 @@ from access_policies.versions.store import documents_of
 from index.errors import ConfigurationError, Unavailable
 from index.specs import CallerAttributes, EntitySpecs
 from index.tables import policy_in_force, policy_shadow
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _log = logging.getLogger(__name__)
 

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, Label, RowMapping, Select, Text, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from access_policies.versions.history import (
     NOTHING,
@@ -32,6 +31,9 @@ from index.predicate import InvalidValue, coerce
 from index.specs import FieldType
 from index.tables import policy_event, policy_in_force, policy_version
 from index.tables import tenant as tenants
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 MAX_DOCUMENTS = 200
 MAX_DOCUMENT_BYTES = 200_000

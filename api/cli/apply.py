@@ -13,11 +13,12 @@ from access_policies import read_directory, read_policies
 from access_policies.versions import store
 from api.cli.migrated import open_migrated
 from api.cli.screen import agreed, errors, log_to_stderr, remark, tell
-from api.services import open_model
+from api.installation import open_model
 from api.settings import PREFIX, SETTINGS_FILE, Settings
 from api.settings_file import remember
-from index.entity_tables import EntityTables, SchemaPlan, apply, plan
+from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, InvalidRequest
+from index.schema_plan import SchemaPlan, apply, plan
 from ingestion.workspace.definitions import lock_definitions
 from ingestion.workspace.difference import Difference, bring_into_force, difference
 from ingestion.workspace.format import Workspace
@@ -200,6 +201,13 @@ def _next_steps(settings: Settings, done: _Changes) -> list[str]:
             f"{settings.home / SETTINGS_FILE} remembers model and policies on this machine; others"
             " need the same. Restart `remit serve`."
         )
+    mapped_anew = [name for name, parts in done.sources.changed.items() if "mapping" in parts]
     if done.schema.additions:
         steps.append("Fill what is new in the model from what is held: `remit source reproject`.")
+    elif mapped_anew:
+        # Not done here: it may take long, and has to wait for a sync that is under way.
+        steps.append(
+            "What is held stays as the mapping of before made it, raw records too, until"
+            f" `remit source reproject {' '.join(mapped_anew)}`."
+        )
     return steps

@@ -9,10 +9,11 @@ import orjson
 from api.answer_text import answer_text
 from api.cli.screen import log_to_stderr, output
 from api.directory import UnknownTenantError
-from api.services import Services, open_database, open_services
+from api.installation import open_database
+from api.services import Services, open_services
 from api.settings import PREFIX, Settings
 from index.errors import ConfigurationError
-from semantic_layer import Asked
+from semantic_layer.resolver import Asked
 
 
 def run_ask(

@@ -22,7 +22,8 @@ from api.cli.sync import show, sync_all
 from api.cli.tour import show_tour
 from api.directory import load_directory, save_directory
 from api.hash_key import HASH_KEY_FILE
-from api.services import POSTGRES_FOLDER, Services, open_database, open_services
+from api.installation import POSTGRES_FOLDER, open_database
+from api.services import Services, open_services
 from api.settings import PREFIX, SETTINGS_FILE, Settings, load_settings
 from index.errors import ConfigurationError, Unavailable
 from ingestion.simulator import Simulator, build_company

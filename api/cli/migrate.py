@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from api.cli.screen import log_to_stderr, output
-from api.services import open_database, open_model
+from api.installation import open_database, open_model
 from api.settings import Settings
 from index.database import Database
-from index.entity_tables import EntityTables, apply
+from index.entity_tables import EntityTables
 from index.migrations import migrate
+from index.schema_plan import apply
 from ingestion.schedule.queue_tables import migrate_queue
 from semantic_layer import Model
 

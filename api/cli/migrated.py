@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from api.services import open_database
+from api.installation import open_database
 from api.settings import Settings
 from index.database import Database
 from index.errors import ConfigurationError

@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.table import Table
 
 from api.cli.screen import log_to_stderr, output, printable, show_table
-from api.services import open_database
+from api.installation import open_database
 from api.settings import Settings
 from ingestion.schedule.kept_runs import KeptRun, find_run, kept_runs
 

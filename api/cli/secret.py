@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from api.cli.migrated import migrated_connection
 from api.cli.screen import remark, tell
 from api.secret_key import load_seal, require_seal
-from api.services import sources_of
 from api.settings import Settings
+from api.sources import sources_of
 from index.errors import InvalidRequest
 from ingestion.workspace.references import sealed_names
 from ingestion.workspace.secret_table import (

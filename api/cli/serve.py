@@ -12,7 +12,8 @@ import uvicorn
 from api.app import create_app
 from api.cli.screen import errors, log_to_stderr
 from api.cli.worker_process import WorkerProcess
-from api.services import Services, open_database, open_services
+from api.installation import open_database
+from api.services import Services, open_services
 from api.settings import Settings
 from index.errors import ConfigurationError
 

@@ -1,21 +1,23 @@
-"""What is held of the sources: what was set aside, rows made anew, what is purged and erased."""
+"""What is held of the sources: what was set aside, rows made anew, what is purged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from api.cli.migrated import open_migrated
-from api.cli.screen import agreed, log_to_stderr, remark, require_consent, tell
-from api.services import open_model, sources_of
+from api.cli.screen import log_to_stderr, remark, tell
+from api.installation import open_model
 from api.settings import Settings
+from api.sources import sources_of
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.removal import purge
-from ingestion import Source, erase, rejected, replay, reproject
-from ingestion.erasure import Erased, preview_erasure
+from ingestion.source import Source
+from ingestion.sync.replay import rejected, replay
+from ingestion.sync.reproject import reproject
 from semantic_layer import Model
 
 _LONGEST_RAW = 200
@@ -109,36 +111,6 @@ def run_purge(settings: Settings, *, days: int | None) -> None:
           " days ago are gone."])  # fmt: skip
 
 
-def run_erase(
-    settings: Settings, subject: str, *, actor: str, reason: str, yes: bool, dry_run: bool
-) -> None:
-    """Show what an erasure of one person takes, ask, erase it and print the receipt; with `dry_run`
-    only show it, with `yes` only do it."""
-    if not dry_run:
-        require_consent(yes)
-    with _held(settings) as held:
-        index = (held.database, held.tables, held.model)
-        sources = list(held.sources(()))
-        if dry_run or not yes:
-            preview = preview_erasure(*index, tenant=held.tenant, subject=subject, sources=sources)
-            tell(_previewed(preview))
-        if dry_run:
-            remark("Nothing was changed. `remit erase` without --dry-run would do this.")
-            return
-        if not agreed("Erase all this for good? It cannot be taken back.", yes=yes):
-            return
-        receipt = erase(
-            *index,
-            tenant=held.tenant,
-            subject=subject,
-            actor=actor,
-            reason=reason,
-            sources=sources,
-        )
-    tell([f"receipt {receipt.erasure_id}", *_counts(receipt.removed)])
-    remark("What the sources hold is untouched: erase the person there as well.")
-
-
 @contextmanager
 def _held(settings: Settings) -> Iterator[_Held]:
     log_to_stderr()
@@ -150,24 +122,6 @@ def _held(settings: Settings) -> Iterator[_Held]:
 def _of(source: Source, streams: Sequence[str]) -> list[str] | None:
     """The streams to work on: of several sources, each has some of those that were named."""
     return [name for name in streams if name in source.streams] if streams else None
-
-
-def _previewed(preview: Erased) -> Iterator[str]:
-    """Whose rows go, without their names, and how much of each kind."""
-    yield f"rows taken for the person's: {len(preview.people):,}"
-    for row in preview.people:
-        yield f"  {row.entity} {row.id}: {row.source}, {row.stream}, {row.key}"
-    counts = list(_counts(preview.removed))
-    yield f"what is removed or changed{':' if counts else ': nothing'}"
-    yield from counts
-
-
-def _counts(removed: object, place: str = "") -> Iterable[str]:
-    if isinstance(removed, dict):
-        for name, inner in removed.items():
-            yield from _counts(inner, f"{place} {name}".strip())
-    elif removed:
-        yield f"  {place}: {removed}"
 
 
 def _shortened(text: str) -> str:

@@ -64,7 +64,10 @@ def purge(
 
 def erase(
     subject: Annotated[
-        str, typer.Argument(help="An e-mail address, or the id of a contact or user row.")
+        str,
+        typer.Argument(
+            help="An e-mail address, for all who have it; or one row, as contact:ID or user:ID."
+        ),
     ],
     actor: Annotated[str, typer.Option(help="Who does it, for the receipt.")],
     reason: Annotated[str, typer.Option(help="Why, for the receipt; without their name.")],
@@ -72,11 +75,11 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Neither show it first nor ask.")] = False,
     tenant: Tenant = None,
 ) -> None:
-    """Erase one person's data for good, and print the receipt. Everyone with their address counts
-    as the person, so what it takes is shown first."""
-    from api.cli.source_data import run_erase
+    """Erase one person's data for good, and print the receipt. With an address, everyone who has it
+    counts as the person, so what it takes is shown first."""
+    from api.cli.erase import run_erase
 
-    run_erase(
+    finished = run_erase(
         load_settings(tenant=tenant),
         subject,
         actor=actor,
@@ -84,3 +87,5 @@ def erase(
         yes=yes,
         dry_run=dry_run,
     )
+    if not finished:
+        raise typer.Exit(1)

@@ -13,13 +13,17 @@ from sqlalchemy import func, select
 
 from api.cli.screen import errors, log_to_stderr, show_table
 from api.cli.sync_progress import Totals, shown
-from api.services import open_database, open_model, sources_of
+from api.installation import open_database, open_model
 from api.settings import Settings
+from api.sources import sources_of
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, RemitError, Unavailable
 from index.tables import record
-from ingestion import Source, SyncReport, SyncStopped, sync_source
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.sync.stream_sync import SyncStopped
 from semantic_layer import Model
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from ingestion import Progress
+from ingestion.sync.report import Progress
 
 _EACH = 10.0  # seconds between two lines about the same stream
 

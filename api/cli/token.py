@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from api.auth import load_tokens
 from api.cli.screen import output
-from api.services import open_model
+from api.installation import open_model
 from api.settings import Settings
 from index.errors import InvalidRequest
 

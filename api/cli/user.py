@@ -15,7 +15,7 @@ from sqlalchemy.exc import ProgrammingError
 from api.cli.screen import errors, log_to_stderr, output
 from api.directory import Changes, listed, lock_directory, save_people
 from api.directory_file import FileFormat, Kind, People, read_people
-from api.services import open_database, open_model
+from api.installation import open_database, open_model
 from api.settings import Settings
 from index.errors import ConfigurationError, InvalidRequest
 

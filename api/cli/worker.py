@@ -16,7 +16,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from api.cli.embedding_process import EmbeddingProcess
 from api.cli.screen import errors, log_to_stderr
-from api.services import find_source, open_database, open_model
+from api.installation import open_database, open_model
+from api.ready_sources import find_source
 from api.settings import Settings
 from index.database import Database
 from index.embedding import is_anything_due, missing_package

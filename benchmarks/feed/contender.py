@@ -1,8 +1,8 @@
-"""One reading of the feed in a process of its own, so that its memory is nobody else's.
+"""One reading of the feed by Remit in a process of its own, so that its memory is nobody else's.
 
-`python -m benchmarks.feed.contender bare|remit BASE_URL [DATABASE_URL CHANGES]` prints as JSON how
-long the first reading took, of how many records. After it `remit` has the server change one ticket,
-CHANGES times, and each time reads both ways what is new: only read, and synced.
+`python -m benchmarks.feed.contender reader|sync BASE_URL [DATABASE_URL CHANGES]` prints as JSON how
+long the first reading took, of how many records: with nothing done with them, and by a sync. After
+it `sync` has the server change one ticket, CHANGES times, and syncs what is new each time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,12 @@ from sqlalchemy import text
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import Source, SourceConfig, SyncReport, sync_source
 from ingestion.airbyte.in_process import read_stream
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model, load_model
 
 FOLDER = Path(__file__).resolve().parent
@@ -31,9 +33,9 @@ TENANT = "feed-bench"
 _STATE = text("SELECT state FROM remit.stream_state WHERE tenant_id = :tenant")
 
 
-def read(source: Source, state: Any | None) -> int:
-    """How many records the bare CDK reads from a state on."""
-    items = read_stream(source.manifest, source.settings, "tickets", state, logger="airbyte.bare")
+def read(source: Source) -> int:
+    """How many records Remit reads, when it does nothing with them."""
+    items = read_stream(source.manifest, source.settings, "tickets", None, logger="airbyte.reader")
     return sum(isinstance(item, dict) for item in items)
 
 
@@ -49,15 +51,15 @@ def main() -> None:
     logging.getLogger("airbyte").propagate = False
     model = load_model()
     source = feed_source(model, base_url)
-    if kind == "bare":
-        seconds, records = _timed(lambda: read(source, None))
-        found: dict[str, object] = {"seconds": seconds, "records": records}
+    if kind == "reader":
+        seconds, records = _timed(lambda: read(source))
+        print(json.dumps({"seconds": seconds, "records": records}))
     else:
-        found = _remit(model, source, Database(rest[0]), base_url, changes=int(rest[1]))
-    print(json.dumps(found))
+        database = Database(rest[0])
+        print(json.dumps(_sync(model, source, database, base_url, changes=int(rest[1]))))
 
 
-def _remit(
+def _sync(
     model: Model, source: Source, database: Database, base_url: str, *, changes: int
 ) -> dict[str, object]:
     tables = EntityTables(model.specs)
@@ -66,12 +68,11 @@ def _remit(
         return sync_source(database, tables, model, source, tenant=TENANT)
 
     seconds, report = _timed(sync)
-    bare, ours = [], []
+    ours, state = [], None
     for _ in range(changes):
         httpx.post(f"{base_url}/change", timeout=10).raise_for_status()
         with database.writing() as connection:
             state = connection.execute(_STATE, {"tenant": TENANT}).scalar_one()
-        bare.append(_timed(partial(read, source, state))[0])
         taken, news = _timed(sync)
         ours.append(taken)
         written = sum(stream.written for stream in news.streams)
@@ -80,8 +81,8 @@ def _remit(
     return {
         "seconds": seconds,
         "records": sum(stream.read for stream in report.streams),
-        "news_bare": bare,
         "news": ours,
+        "state": state,  # before the last change
     }
 
 

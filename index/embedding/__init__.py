@@ -8,10 +8,12 @@ from index.embedding.backlog import (
     backlog,
     claim,
     is_anything_due,
+    note_problem,
     release,
     store,
 )
 from index.embedding.encoder import Encoder, load_encoder, missing_package
+from index.embedding.fingerprint import keep_fingerprint
 from index.embedding.models import (
     EmbeddingModel,
     active_models,
@@ -19,6 +21,7 @@ from index.embedding.models import (
     begin_model,
     drop_model,
     finish_model,
+    has_tables,
     is_paused,
     pause,
     resume,
@@ -39,11 +42,14 @@ __all__ = [
     "claim",
     "drop_model",
     "finish_model",
+    "has_tables",
     "is_anything_due",
     "is_paused",
+    "keep_fingerprint",
     "load_encoder",
     "missing_package",
     "nearest",
+    "note_problem",
     "pause",
     "release",
     "resume",

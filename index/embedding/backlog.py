@@ -38,6 +38,7 @@ class ModelBacklog:
     embedded: int
     due: int
     rate: float | None  # chunks that one process embedded a second, lately
+    problem: str | None  # why a process could not embed; None since one did
 
     @property
     def time_left(self) -> timedelta | None:
@@ -179,7 +180,7 @@ def store(
     """Keep the vectors of chunks that are still there and still due; returns how many.
 
     What is being changed at this moment is passed over, so nobody waits for this and this waits
-    for nobody. `rate` is how many were made a second.
+    for nobody. `rate` is how many were made a second, if any were made now.
     """
     given: list[dict[str, Any]] = [
         {"tenant_id": waiting.tenant, "chunk_id": waiting.chunk_id, "vector": vector}
@@ -190,8 +191,14 @@ def store(
     ).rowcount
     if rate is not None:
         mine = update(embedding_model).where(embedding_model.c.model_id == model.id)
-        connection.execute(mine.values(rate=rate))
+        connection.execute(mine.values(rate=rate, problem=None))
     return kept
+
+
+def note_problem(connection: Connection, model: EmbeddingModel, problem: str) -> None:
+    """Keep why a process could not embed by the model, until one does."""
+    mine = update(embedding_model).where(embedding_model.c.model_id == model.id)
+    connection.execute(mine.values(problem=problem))
 
 
 def release(connection: Connection, model: EmbeddingModel, taken: Sequence[Waiting]) -> None:
@@ -212,11 +219,8 @@ def release(connection: Connection, model: EmbeddingModel, taken: Sequence[Waiti
 def backlog(connection: Connection) -> Backlog:
     """How much is due and how much is done; counts all of it."""
     counts = select(func.count())
-    rates = dict(
-        connection.execute(select(embedding_model.c.model_id, embedding_model.c.rate))
-        .tuples()
-        .all()
-    )
+    told = select(embedding_model.c.model_id, embedding_model.c.rate, embedding_model.c.problem)
+    lately = {of: (rate, problem) for of, rate, problem in connection.execute(told).tuples()}
     models = []
     for model in all_models(connection):
         embedded, due = (
@@ -225,7 +229,7 @@ def backlog(connection: Connection) -> Backlog:
             ).scalar_one()
             for table in (embedding, embedding_due)
         )
-        models.append(ModelBacklog(model, embedded, due, rates.get(model.id)))
+        models.append(ModelBacklog(model, embedded, due, *lately.get(model.id, (None, None))))
     rows = connection.execute(counts.select_from(chunk_due)).scalar_one()
     return Backlog(rows, tuple(models), is_paused(connection))
 

@@ -11,6 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
+from index.embedding.fingerprint import folder_fingerprint
 from index.errors import ConfigurationError
 
 PACKAGED = "all-minilm-l6-v2"
@@ -26,6 +27,10 @@ class Encoder(Protocol):
     @property
     def dimensions(self) -> int:
         """How many numbers a vector has."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What is another text for other files, which make other vectors."""
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
         """A vector of length 1 for each text, in their order."""
@@ -90,10 +95,15 @@ class _SentenceEncoder:
                 " it anew."
             )
         self._dimensions = len(vector)
+        self._fingerprint = folder_fingerprint(folder)
 
     @property
     def dimensions(self) -> int:
         return self._dimensions
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
         # Sorted by length within, so that a batch is of texts that are about as long.

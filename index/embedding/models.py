@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from index.database import Database
+from index.embedding.fingerprint import keep_fingerprint
 from index.errors import InvalidRequest
 from index.text_tables import embedding_model, embedding_pause
 
@@ -60,6 +61,17 @@ _NOTE_SOME = text(
 )
 
 
+_ARE_THERE = text(
+    "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('remit.embedding_model')"
+    " AND attname = 'fingerprint')"
+)
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether the database has the tables for embeddings as they are now."""
+    return bool(connection.execute(_ARE_THERE).scalar_one())
+
+
 def all_models(connection: Connection) -> list[EmbeddingModel]:
     """All of them, in the order in which they came."""
     found = connection.execute(select(*MODEL_COLUMNS).order_by(embedding_model.c.model_id))
@@ -72,20 +84,31 @@ def active_models(connection: Connection) -> list[EmbeddingModel]:
     return sorted(active, key=lambda model: model.state, reverse=True)
 
 
-def begin_model(database: Database, name: str, path: str | None, dimensions: int) -> EmbeddingModel:
+def begin_model(
+    database: Database,
+    name: str,
+    path: str | None,
+    dimensions: int,
+    fingerprint: str | None = None,
+) -> EmbeddingModel:
     """Make all texts due for a model, new or retired; it serves at once if no other does.
 
-    Killed anywhere, it can be run again. Raises InvalidRequest when another model is being built,
-    or when one of that name is of another folder or of other dimensions.
+    Without a fingerprint, that of the first process that embeds counts. Killed anywhere, it can be
+    run again. Raises InvalidRequest when another model is being built, or when one of that name is
+    of another folder, of other files or of other dimensions.
     """
     with database.writing() as connection:
-        model = _register(connection, name, path, dimensions)
+        model = _register(connection, name, path, dimensions, fingerprint)
     _note_lacking(database, model)
     return model
 
 
 def _register(
-    connection: Connection, name: str, path: str | None, dimensions: int
+    connection: Connection,
+    name: str,
+    path: str | None,
+    dimensions: int,
+    fingerprint: str | None,
 ) -> EmbeddingModel:
     # Waits for whoever cuts texts: for what they have cut it is not due by itself.
     connection.execute(text("LOCK TABLE remit.embedding_model IN EXCLUSIVE MODE"))
@@ -96,6 +119,13 @@ def _register(
             f"There is a model {name} already, of {known.dimensions} dimensions from"
             f" {known.path or 'a package'}: give this one another name, or drop that one."
         )
+    if known is not None and fingerprint is not None:
+        held = keep_fingerprint(connection, known.id, fingerprint)
+        if held != fingerprint:
+            raise InvalidRequest(
+                f"There is a model {name} already, of other files than those that are in"
+                f" {path or 'the package'} now: give this one another name, or drop that one."
+            )
     if known is not None and known.state != "retired":
         return known
     for model in models.values():
@@ -105,7 +135,13 @@ def _register(
             )
     serves = any(model.state == "serving" for model in models.values())
     state = "building" if serves else "serving"
-    row = {"name": name, "path": path, "dimensions": dimensions, "state": state}
+    row = {
+        "name": name,
+        "path": path,
+        "dimensions": dimensions,
+        "state": state,
+        "fingerprint": fingerprint,
+    }
     begun = upsert(embedding_model).values(**row)
     begun = begun.on_conflict_do_update(index_elements=["name"], set_={"state": state})
     return EmbeddingModel(*connection.execute(begun.returning(*MODEL_COLUMNS)).one())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from index.embedding.models import MODEL_COLUMNS, EmbeddingModel
 from index.errors import InvalidRequest
 from index.text_tables import chunk, embedding, embedding_model
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _FARTHEST = 2.0  # in the opposite direction
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft7Validator
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
 
 Path = tuple[str, ...]
 """Names on the way to a value, taken literally: a name may hold a dot."""
 
 _NAMES = {"type": ["array", "null"], "items": {"type": "string"}}
-_STREAM = Draft7Validator(
-    {
-        "properties": {
-            "namespace": {"type": ["string", "null"]},
-            "json_schema": {"type": ["object", "null"]},
-            "supported_sync_modes": _NAMES,
-            "default_cursor_field": _NAMES,
-            "source_defined_primary_key": {
-                "type": ["array", "null"],
-                # Some connectors give a flat list of names.
-                "items": {"anyOf": [{"type": "string"}, {**_NAMES, "type": "array"}]},
-            },
-        }
+_STREAM = {
+    "properties": {
+        "namespace": {"type": ["string", "null"]},
+        "json_schema": {"type": ["object", "null"]},
+        "supported_sync_modes": _NAMES,
+        "default_cursor_field": _NAMES,
+        "source_defined_primary_key": {
+            "type": ["array", "null"],
+            # Some connectors give a flat list of names.
+            "items": {"anyOf": [{"type": "string"}, {**_NAMES, "type": "array"}]},
+        },
     }
-)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def read_catalog(catalog: Mapping[str, Any]) -> tuple[DiscoveredStream, ...]:
         raise ValueError("its catalog has no list of named streams")
     names = [stream["name"] for stream in streams]
     for stream in streams:
-        if not _STREAM.is_valid(stream):
+        if not _as_agreed().is_valid(stream):
             raise ValueError(
                 f"its catalog does not describe the stream {stream['name']!r} as agreed"
             )
@@ -97,3 +97,11 @@ def configured_catalog(streams: Sequence[DiscoveredStream]) -> Mapping[str, Any]
         for stream in streams
     ]
     return {"streams": configured}
+
+
+@cache
+def _as_agreed() -> Draft7Validator:
+    # Only here: most of what knows streams never asks a connector for them.
+    from jsonschema import Draft7Validator
+
+    return Draft7Validator(_STREAM)

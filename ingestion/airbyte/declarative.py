@@ -7,10 +7,11 @@ from typing import Any
 
 from airbyte_protocol_dataclasses.models import SyncMode
 
+from ingestion.airbyte.admission import Admit
 from ingestion.airbyte.catalog import DiscoveredStream, read_catalog
 from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.diagnosis import listening, reason
-from ingestion.airbyte.in_process import Admit, discover_streams, read_stream
+from ingestion.airbyte.in_process import discover_streams, read_stream
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
 
@@ -29,7 +30,7 @@ class DeclarativeConnector:
         self._settings = settings
         self._name = name
         self._redact = redact
-        self.admit: Admit | None = None  # lets each request of `read` through
+        self.admit: Admit | None = None  # lets each request through
 
     def specification(self) -> Mapping[str, Any]:
         schema: Mapping[str, Any] = self.manifest.get("spec", {}).get(
@@ -48,7 +49,7 @@ class DeclarativeConnector:
     def discover(self) -> tuple[DiscoveredStream, ...]:
         with listening("", f"airbyte.remit.{self._name}", self._redact):
             try:
-                found = discover_streams(self.manifest, self._settings)
+                found = discover_streams(self.manifest, self._settings, admit=self.admit)
                 return read_catalog({"streams": [_plain(stream) for stream in found]})
             except Exception as error:
                 # A manifest for another version of the CDK fails in any way; it may quote settings.

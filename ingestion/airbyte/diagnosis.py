@@ -10,6 +10,7 @@ from http import HTTPStatus
 
 import requests
 
+from ingestion.airbyte.address import LeadsElsewhere
 from ingestion.airbyte.oauth import SignInRefused
 from ingestion.airbyte.pagination import SamePageError
 from ingestion.airbyte.redaction import Redactor
@@ -41,8 +42,8 @@ def reason(error: BaseException) -> str:
     """What happened to a request, from the innermost error that knows."""
     told = ""
     for cause in _causes(error):
-        if isinstance(cause, SignInRefused):
-            return "it refused to sign in; check the credentials"
+        if isinstance(cause, SignInRefused | LeadsElsewhere):
+            return str(cause)
         if isinstance(cause, SamePageError):
             return "it gave the same page again and again; check the paging of its manifest"
         response = getattr(cause, "response", None)

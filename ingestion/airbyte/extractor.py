@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 import requests
-from airbyte_cdk.sources.declarative.expanders.record_expander import OnNoRecords, RecordExpander
-from airbyte_cdk.sources.declarative.extractors import DpathExtractor
+
+from ingestion.airbyte.cdk import DpathExtractor, OnNoRecords, RecordExpander
 
 _PATTERN = frozenset("*?[{")
 _FINGERPRINT = "_remit_fingerprint"

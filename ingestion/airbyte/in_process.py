@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airbyte_cdk.models import airbyte_protocol as cdk
-from airbyte_cdk.sources.declarative.concurrent_declarative_source import (
-    ConcurrentDeclarativeSource,
-)
-from airbyte_cdk.sources.streams.call_rate import APIBudget
 from airbyte_protocol_dataclasses import models as protocol
 
+from ingestion.airbyte.admission import Admission, Admit
+from ingestion.airbyte.cdk import ConcurrentDeclarativeSource
+from ingestion.airbyte.cdk import airbyte_protocol as cdk
+from ingestion.airbyte.completion import refuse_foreign_code
 from ingestion.airbyte.connector import Record
-from ingestion.airbyte.manifest import refuse_foreign_code
 from ingestion.airbyte.state import State, has_position, stream_state
 
-__all__ = ["Admit", "Record", "State", "discover_streams", "read_stream"]
-
-Admit = Callable[[Callable[[], bool]], None]
-"""Comes back when a request may be sent; it is told how to find out that nobody wants it now."""
+__all__ = ["Record", "State", "discover_streams", "read_stream"]
 
 
 def discover_streams(
-    manifest: Mapping[str, Any], settings: Mapping[str, Any]
+    manifest: Mapping[str, Any], settings: Mapping[str, Any], *, admit: Admit | None = None
 ) -> list[protocol.AirbyteStream]:
-    """The streams that a manifest has with these settings. Raises whatever the CDK raises."""
-    source = _Source(config=settings, source_config=dict(manifest), logger_name="airbyte.discover")
+    """The streams that a manifest has with these settings, for some of which the source is asked.
+
+    Raises whatever the CDK raises.
+    """
+    source = _Source(
+        config=settings,
+        source_config=dict(manifest),
+        logger_name="airbyte.discover",
+        admit=admit,
+    )
     return [stream.as_airbyte_stream() for stream in source.streams(settings)]
 
 
@@ -78,11 +81,20 @@ def read_stream(
 class _Source(ConcurrentDeclarativeSource):
     """The CDK's source with a logger of our naming, a way to stop it, and no foreign code."""
 
-    def __init__(self, *, logger_name: str, admit: Admit | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        logger_name: str,
+        config: Mapping[str, Any],
+        admit: Admit | None = None,
+        **options: Any,
+    ) -> None:
         self._logger_name = logger_name.removeprefix("airbyte.")
         self._admit = admit
+        # Nothing says for sure which of the settings are secrets.
+        self._has_secrets = any(name != "base_url" for name in config)
         self._is_over = False
-        super().__init__(**options)
+        super().__init__(config=config, **options)
 
     @property
     def name(self) -> str:
@@ -101,9 +113,10 @@ class _Source(ConcurrentDeclarativeSource):
     def _prepare_for_stream_build(self) -> None:
         super()._prepare_for_stream_build()
         own = self._constructor._api_budget
-        if self._admit is not None and not isinstance(own, _Admission):
-            admission = _Admission(self._admit, lambda: self._is_over, own)
-            self._constructor._api_budget = admission
+        if not isinstance(own, Admission):
+            self._constructor._api_budget = Admission(
+                self._admit, lambda: self._is_over, own, stays=self._has_secrets
+            )
 
     def stop(self) -> None:
         """Let the CDK's threads end, also when nobody takes what they read any more.
@@ -122,25 +135,6 @@ class _Source(ConcurrentDeclarativeSource):
         with queue.mutex:
             queue.queue.clear()
             queue.not_full.notify_all()
-
-
-class _Admission(APIBudget):
-    """Asks before each request that is sent, after the budget that the manifest itself may have."""
-
-    def __init__(self, admit: Admit, is_over: Callable[[], bool], own: APIBudget | None) -> None:
-        super().__init__(policies=[])
-        self._admit = admit
-        self._is_over = is_over
-        self._own = own
-
-    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
-        if self._own is not None:
-            self._own.acquire_call(request, block, timeout)
-        self._admit(self._is_over)
-
-    def update_from_response(self, request: Any, response: Any) -> None:
-        if self._own is not None:
-            self._own.update_from_response(request, response)
 
 
 def _catalog(stream: str) -> protocol.ConfiguredAirbyteCatalog:

@@ -8,24 +8,24 @@ with the text: read once more, it is read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolation
-
-_read_literal = JinjaInterpolation._literal_eval
-
-
-def _read_literal_again(
-    self: JinjaInterpolation, result: str | None, valid_types: tuple[type[Any]] | None
-) -> Any:
-    try:
-        return _read_literal(self, result, valid_types)
-    except SystemError:
-        return _read_literal(self, result, valid_types)
+if TYPE_CHECKING:
+    from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolation
 
 
-def read_literals_safely() -> None:
+def read_literals_safely(interpolation: type[JinjaInterpolation]) -> None:
     """Make the CDK read a literal again when another thread disturbed it; in this whole process."""
+    read_literal = interpolation._literal_eval
+
+    def read_literal_again(
+        self: JinjaInterpolation, result: str | None, valid_types: tuple[type[Any]] | None
+    ) -> Any:
+        try:
+            return read_literal(self, result, valid_types)
+        except SystemError:
+            return read_literal(self, result, valid_types)
+
     # The CDK makes its interpolation itself, wherever a manifest has a template: there is no place
     # to hand it one of ours.
-    JinjaInterpolation._literal_eval = _read_literal_again  # type: ignore[method-assign]
+    interpolation._literal_eval = read_literal_again  # type: ignore[method-assign]

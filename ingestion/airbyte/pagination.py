@@ -1,7 +1,8 @@
-"""The CDK's ways from page to page, which notice pages that repeat.
+"""The CDK's ways from page to page, which notice pages that repeat, or that lie elsewhere.
 
 A source that overlooks which page it is asked for gives the same one for ever, one whose tokens
-lead back gives the same few for ever, and the CDK reads them for ever.
+lead back gives the same few for ever, and the CDK reads them for ever. Wherever a link to the next
+page leads, the CDK sends the credentials.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
-from airbyte_cdk.sources.declarative.extractors.record_selector import extracted_record_count
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies import (
+
+from ingestion.airbyte.address import LeadsElsewhere, leads_elsewhere
+from ingestion.airbyte.cdk import (
     CursorPaginationStrategy,
     OffsetIncrement,
     PageIncrement,
-)
-from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import (
     PaginationStrategy,
+    Record,
+    StreamSlice,
+    extracted_record_count,
 )
-from airbyte_cdk.sources.types import Record, StreamSlice
-
 from ingestion.airbyte.extractor import fingerprint
 from ingestion.airbyte.rounds import Rounds
 
@@ -43,11 +44,13 @@ class _Seen:
 
 @dataclass
 class _Watchful(PaginationStrategy):
-    """Raises SamePageError where the pages stop moving on.
+    """Raises SamePageError where pages stop moving on, LeadsElsewhere where they leave the host.
 
     The same token alone is no sign, for a scroll has one token for all its pages; nor are empty
     pages in a row while the token changes.
     """
+
+    is_path: bool = False  # the token is put in the place of the path
 
     # The parts of a stream are read at once, each by one thread from its first page to its last.
     _of_thread: threading.local = field(
@@ -71,6 +74,8 @@ class _Watchful(PaginationStrategy):
             page_size_override=page_size_override,
             stream_slice=stream_slice,
         )
+        if token is not None:
+            self._refuse_to_leave(response.url, str(token))
         seen: _Seen | None = getattr(self._of_thread, "seen", None)
         if seen is None or seen.token != last_page_token_value:
             seen = _Seen()  # the first page of another part
@@ -85,6 +90,16 @@ class _Watchful(PaginationStrategy):
         seen.token, seen.page = token, page
         self._of_thread.seen = seen
         return token
+
+    def _refuse_to_leave(self, address: str, token: str) -> None:
+        # A token that is sent as a parameter may begin with two slashes, as any base64; a whole
+        # address is not taken for such a one, because a template may make the path of it.
+        is_link = self.is_path or "://" in token
+        if is_link and leads_elsewhere(address, token):
+            raise LeadsElsewhere(
+                "it named an address on another host as its next page, where the credentials do"
+                " not go; let its manifest take the path alone"
+            )
 
 
 @dataclass

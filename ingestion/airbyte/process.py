@@ -17,13 +17,14 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Self
 
 from index.errors import Unavailable
 
 _CHUNK = 1 << 18
-_TICK = 0.5  # seconds after which it is asked whether it has ended: its pipe may outlive it
+_TICK = 0.5  # seconds between two looks at whether it has ended (its pipe may outlive it) or must
 _BLINK = 0.02  # seconds between two looks at whether it has ended, when it was told to
 _GRACE = 5.0  # seconds between the request to end and the end
 _LEFT_IN_PIPES = 1 << 21  # bytes that two pipes can hold at most
@@ -87,12 +88,18 @@ class Process:
         self.end()
 
     def lines(
-        self, *, longest: int, idle_seconds: float | None = None, seconds: float | None = None
+        self,
+        *,
+        longest: int,
+        idle_seconds: float | None = None,
+        seconds: float | None = None,
+        stop: Event | None = None,
     ) -> Iterator[bytes]:
         """What it prints, line by line, until it has ended.
 
         Raises ProcessFailure for a line of more than `longest` bytes, when it prints no line for
-        `idle_seconds` while it is waited for, and when it has not ended after `seconds`.
+        `idle_seconds` while it is waited for, when it has not ended after `seconds`, and soon after
+        `stop` is set, also while it prints nothing.
         """
         out, err = (pipe for pipe in (self._process.stdout, self._process.stderr) if pipe)
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -118,6 +125,8 @@ class Process:
                 if ended and (not ready or left < 0):
                     break  # what it left running holds the pipes open, or goes on writing
                 ended = self._ends_within(0)
+                if stop is not None and stop.is_set():
+                    raise ProcessFailure("it was told to stop")
                 now = time.monotonic()
                 if idle_seconds is not None and now - idle_since > idle_seconds:
                     raise ProcessFailure(f"it sent nothing for {idle_seconds:g} s")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import orjson
@@ -96,12 +97,13 @@ class ProcessConnector:
                 raise ConnectorError(item.problem)
 
     def read_together(
-        self, states: Mapping[str, Any | None]
+        self, states: Mapping[str, Any | None], stop: Event | None = None
     ) -> Generator[tuple[str, Record | State | Ended], None, None]:
         """Read streams, each from its state on where there is one, by as few processes as will do.
 
         Each item comes with its stream, and may stand between those of others; the last of a stream
         says how it ended. A stream of which nothing came because another one failed is read anew.
+        Soon after `stop` is set the streams under way end with a problem, however silent they are.
         """
         try:
             known = {stream.name: stream for stream in self._discovered or self.discover()}
@@ -120,7 +122,7 @@ class ProcessConnector:
             before = None
             while waiting:
                 came = Demultiplexer([*waiting.values()], self._redact)
-                died = yield from self._read_once(waiting, states, came)
+                died = yield from self._read_once(waiting, states, came, stop)
                 problem = came.problem or died
                 for name, ended in came.end(problem, before):
                     if ended is not None:
@@ -133,6 +135,7 @@ class ProcessConnector:
         wanted: Mapping[str, DiscoveredStream],
         states: Mapping[str, Any | None],
         came: Demultiplexer,
+        stop: Event | None,
     ) -> Generator[tuple[str, Record | State], None, str | None]:
         """What one process sends of the streams; returns why it did not end well."""
         streams = [*wanted.values()]
@@ -148,7 +151,7 @@ class ProcessConnector:
         news = Novelty(self._limits.repeats)
         try:
             with self._running("read", files) as process:
-                with closing(self._messages(process, came)) as messages:
+                with closing(self._messages(process, came, stop=stop)) as messages:
                     for message in messages:
                         for name, item in came.take(message):
                             yield name, item
@@ -190,11 +193,19 @@ class ProcessConnector:
             raise ConnectorError(str(error)) from None
 
     def _messages(
-        self, process: Process, came: Demultiplexer, *, seconds: float | None = None
+        self,
+        process: Process,
+        came: Demultiplexer,
+        *,
+        seconds: float | None = None,
+        stop: Event | None = None,
     ) -> Generator[Message, None, None]:
         idle = self._limits.idle if seconds is None else None
         got_on = time.monotonic()
-        for line in process.lines(longest=self._limits.message, idle_seconds=idle, seconds=seconds):
+        lines = process.lines(
+            longest=self._limits.message, idle_seconds=idle, seconds=seconds, stop=stop
+        )
+        for line in lines:
             try:
                 message = parse_message(line)
             except DamagedMessage:

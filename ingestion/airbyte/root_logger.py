@@ -1,15 +1,17 @@
 """Keeps the process's own logging when the Airbyte CDK is first imported.
 
-The CDK replaces the root logger's handlers with one that writes Airbyte messages to standard
-output, where they would break an MCP conversation too. Imported before all else of this package.
+The CDK closes the root logger's handlers, and puts one in their place that writes Airbyte messages
+to standard output, where they would break an MCP conversation too.
 """
 
 from __future__ import annotations
 
-import logging
+import logging.config
 
-_handlers = list(logging.root.handlers)
-
-import airbyte_cdk.entrypoint  # noqa: E402, F401
-
-logging.root.handlers[:] = _handlers
+_configure = logging.config.dictConfig
+# Left out rather than undone: other threads may be logging at this moment.
+logging.config.dictConfig = lambda _: None  # type: ignore[assignment]
+try:
+    import airbyte_cdk.entrypoint  # noqa: F401
+finally:
+    logging.config.dictConfig = _configure

@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from airbyte_cdk.sources.declarative import models
-from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (
-    ModelToComponentFactory,
-)
 
 from index.errors import ConfigurationError
-from index.writer import canonical_json
+from index.incoming import canonical_json
+from ingestion.airbyte.cdk import ModelToComponentFactory, models
 from ingestion.airbyte.connector import Record
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from math import isfinite
+from socket import gethostname
 from threading import Event
 
 from sqlalchemy import Connection, text
@@ -27,18 +29,22 @@ from index.embedding import (
     claim,
     finish_model,
     is_paused,
+    keep_fingerprint,
+    note_problem,
     release,
     store,
 )
 from index.embedding.encoder import PACKAGED
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
+from ingestion.embedding.patience import ends_process
 
 log = logging.getLogger("remit.embedding")
 
 ROWS = 200  # cut in one transaction
 BATCH = 64  # chunks embedded between two transactions
 LEASE = timedelta(minutes=2)  # how long a batch is left to the process that took it
+PATIENCE = timedelta(minutes=15)  # with a batch, or with loading a model, which take seconds
 
 # A sync that changes a row waits while it is being cut; so a process that stands still lets go.
 _SHORT = text("SET LOCAL idle_in_transaction_session_timeout = '5s'")
@@ -68,14 +74,16 @@ class EmbeddingJob:
         *,
         batch: int = BATCH,
         lease: timedelta = LEASE,
+        patience: timedelta = PATIENCE,
     ) -> None:
         """A model is loaded when the first text is due for it. Until one was chosen, the packaged
-        one is used."""
+        one is used. When a model does not come back within `patience`, the process ends."""
         self._database = database
         self._tables = tables
         self._load = load_encoder
         self._batch = batch
         self._lease = lease
+        self._patience = patience
         self._encoders: dict[int, Encoder] = {}
         self._absent: set[int] = set()
         self.done = Embedded()
@@ -95,8 +103,9 @@ class EmbeddingJob:
         with self._database.writing() as connection:
             if active_models(connection):
                 return
-        encoder = self._load(PACKAGED, None)
-        model = begin_model(self._database, PACKAGED, None, encoder.dimensions)
+        with ends_process(self._patience.total_seconds(), _tell_unloaded):
+            encoder = self._load(PACKAGED, None)
+        model = begin_model(self._database, PACKAGED, None, encoder.dimensions, encoder.fingerprint)
         self._encoders[model.id] = encoder
 
     def _step(self) -> bool:
@@ -132,15 +141,18 @@ class EmbeddingJob:
         rate = None
         if new:
             try:
-                encoder = self._encoder(model)
+                with self._watched(model, "to load"):
+                    encoder = self._encoder(model)
             except ConfigurationError as error:
                 log.warning("Not embedded by %s: %s", model.name, error)
                 self._absent.add(model.id)
                 with self._database.writing() as connection:
                     release(connection, model, taken)
+                    note_problem(connection, model, f"{_HOST}: {error}")
                 return False
             began = time.monotonic()
-            vectors = _encode(model, encoder, new)
+            with self._watched(model, f"with {len(new)} texts"):
+                vectors = _encode(model, encoder, new)
             rate = len(new) / max(time.monotonic() - began, 1e-6)
         made = [(one, one.vector or vectors[one.text_hash]) for one in taken]
         with self._database.writing() as connection:
@@ -164,14 +176,39 @@ class EmbeddingJob:
                     f" here, and the index has {model.dimensions}: it is another model. Put the"
                     " same one on all machines."
                 )
+            with self._database.writing() as connection:
+                held = keep_fingerprint(connection, model.id, encoder.fingerprint)
+            if held != encoder.fingerprint:
+                raise ConfigurationError(
+                    f"{model.path or 'The package'} has other files here than those that the index"
+                    " was made by, and vectors of two models do not compare. Put the same files"
+                    " back, or build the new ones as another model: `remit embedding use NAME"
+                    " --path FOLDER`."
+                )
             self._encoders[model.id] = encoder
         return self._encoders[model.id]
+
+    def _watched(self, model: EmbeddingModel, doing: str) -> AbstractContextManager[None]:
+        """Ends the process when the model does not come back."""
+        seconds = self._patience.total_seconds()
+        problem = f"it did not come back within {seconds:g} s {doing}, and that process was ended"
+
+        def tell() -> None:
+            log.error("%s: %s.", model.name, problem)
+            with self._database.writing() as connection:
+                note_problem(connection, model, f"{_HOST}: {problem}.")
+
+        return ends_process(seconds, tell)
 
     def _finish(self, model: EmbeddingModel) -> bool:
         """Index and perhaps swap a model of which nothing is due; returns whether to go on."""
         with self._database.writing() as connection:
             due = connection.execute(_ANY_DUE, {"model": model.id}).scalar_one()
         return not due and finish_model(self._database, model)
+
+
+def _tell_unloaded() -> None:
+    log.error("%s could not be loaded in time: this process is ended.", PACKAGED)
 
 
 def _encode(
@@ -196,4 +233,5 @@ def _encode(
     }
 
 
+_HOST = gethostname()
 _ANY_DUE = text("SELECT EXISTS (SELECT FROM remit.embedding_due WHERE model_id = :model)")

@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import orjson
 import requests
-from airbyte_cdk.sources.declarative.models import HttpRequester as HttpRequesterModel
-from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import (
-    ModelToComponentFactory,
-)
-from airbyte_cdk.sources.declarative.requesters import HttpRequester
 from urllib3.exceptions import HTTPError
 
 from index.errors import ConfigurationError, Unavailable
+from ingestion.airbyte.address import leads_elsewhere
+from ingestion.airbyte.admission import Admission
+from ingestion.airbyte.cdk import HttpRequester, ModelToComponentFactory, models
 from ingestion.airbyte.diagnosis import reason, refusal
 
 CONNECT_SECONDS = 2.0
@@ -71,16 +69,16 @@ class Client:
         name: str,
         admit: Callable[[], None] | None = None,
     ) -> None:
-        """`admit` is called before each request that is sent, and may raise."""
-        self._admit = admit
+        """`admit` is called before each request that is sent, for a token too, and may raise."""
+        self._admission = Admission(None if admit is None else lambda _: admit(), lambda: False)
         definition = manifest.get("definitions", {}).get("requester")
         if definition is None:
             raise ConfigurationError(
                 f"The manifest of {name} has no definitions.requester, which live reads need."
             )
-        requester: HttpRequester = ModelToComponentFactory().create_component(
-            HttpRequesterModel, {**definition, "path": "/"}, settings, name=name
-        )
+        requester: HttpRequester = ModelToComponentFactory(
+            api_budget=self._admission
+        ).create_component(models.HttpRequester, {**definition, "path": "/"}, settings, name=name)
         self._base_url = requester.get_url_base()
         self._authenticator = requester.get_authenticator()
         self._session = requests.Session()
@@ -104,8 +102,8 @@ class Client:
         Raises NoAnswer when there is no whole answer within `seconds`, or a refusal.
         """
         url = urljoin(self._base_url, address)
-        if _origin(url) != _origin(self._base_url):
-            # The credentials go nowhere but to the source.
+        # The credentials go nowhere but to the source.
+        if leads_elsewhere(self._base_url, address):
             raise NoAnswer("it sent an address on another host as its next page")
         deadline = time.monotonic() + seconds
         response, body = self._send(url, parameters, deadline)
@@ -158,8 +156,7 @@ class Client:
         """The answer with its body, piece by piece: a timeout of `requests` is one of each piece,
         and a source that drips would hold a thread for ever."""
         body = bytearray()
-        if self._admit is not None:
-            self._admit()
+        self._admission.admit()
         with self._session.get(
             url,
             params=parameters,
@@ -186,11 +183,6 @@ class Client:
         except ValueError:
             return False  # the settings have a token and nothing to get another with
         return True
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
 
 
 def _was_cut(error: requests.ConnectionError) -> bool:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
-
+from index.incoming import Unstorable
 from index.rejected import Rejection
-from index.writer import Unstorable
-from ingestion.airbyte.in_process import Record
+from ingestion.airbyte.cdk import InterpolatedString
+from ingestion.airbyte.connector import Record
 from ingestion.live.budget import Budget
 from ingestion.live.client import Answer, Client, NoAnswer, NotReadable
-from ingestion.mapping.format import PLACEHOLDER, Children, Join, Lookup
+from ingestion.mapping.format import PLACEHOLDER, Children, Join, Live, Lookup, Pages
 from ingestion.mapping.mapper import Mapped, Unmappable
 from ingestion.mapping.values import compile_condition, compile_paths, entries
 from ingestion.source import Source
@@ -57,39 +56,44 @@ class LiveSource:
 
     def record(self, wanted: Wanted, budget: Budget) -> Found:
         """The record itself."""
-        stream = self._source.stream_of(wanted.entity)
-        if stream is None or self._source.mapped[stream].live.path is None:
-            raise NotReadable(f"it does not give out a single {wanted.entity}")
+        if self._live(wanted.stream).path is None:
+            raise NotReadable(f"it does not give out single records of {wanted.stream}")
         found = Found()
-        self._read_one(stream, wanted.remote_id, budget, found)
+        self._read_one(wanted.stream, wanted.remote_id, budget, found)
         return found
 
-    def listing(self, wanted: Wanted) -> Children | None:
-        """How to list the wanted children; None when the source has nothing of the kind at all."""
-        parent = self._source.stream_of(wanted.entity)
-        if parent is None or self._source.stream_of(wanted.children or "") is None:
-            return None
-        listing = self._source.mapped[parent].live.children.get(wanted.children or "")
-        if listing is None:
-            raise NotReadable(f"it does not list {wanted.children} rows by {wanted.entity}")
-        return listing
+    def listings(self, wanted: Wanted) -> tuple[Children, ...]:
+        """How to list the wanted children; nothing when none of the kind are read of the source."""
+        entity = wanted.children or ""
+        given = {
+            name
+            for name, stream in self._source.mapped.items()
+            if entity in stream.entity_names and self._source.reads(name)
+        }
+        listings = self._live(wanted.stream).children.get(entity, ())
+        if given and not listings:
+            raise NotReadable(f"it does not list {entity} rows by the records of {wanted.stream}")
+        return tuple(listing for listing in listings if listing.stream in given)
 
     def children(
-        self, wanted: Wanted, listing: Children, held: Collection[str], budget: Budget
-    ) -> Found:
-        """The records under a parent, and what became of those held that it no longer lists.
+        self,
+        wanted: Wanted,
+        listing: Children,
+        held: Collection[str],
+        budget: Budget,
+        found: Found,
+    ) -> None:
+        """Find the records under a parent, and what became of those held that it no longer lists.
 
         Those are read one by one: they may have moved, or be gone. What never moves is gone.
         """
-        found = Found()
         listed: set[str | None] = set()
         pages: list[Answer] = []
-        parent = self._source.stream_of(wanted.entity) or ""
         for record, answer in self._list(wanted.remote_id, listing, budget):
             if not pages or pages[-1] is not answer:
                 pages.append(answer)
             if record is None:
-                self._read_one(parent, wanted.remote_id, budget, found)
+                self._read_one(wanted.stream, wanted.remote_id, budget, found)
             elif listing.key is not None:
                 key = str(compile_paths(listing.key)(record))
                 listed.add(key)
@@ -98,17 +102,22 @@ class LiveSource:
                 listed.add(self._take(listing.stream, record, answer, found))
         missing = sorted(key for key in held if key not in listed)
         if not listed or (missing and listing.stays):
-            self._believe(parent, budget)
+            self._believe(wanted.stream, budget)
         if listing.stays:
             # One that was listed and cannot be used is there all the same, and one may have slipped
             # from a page onto the one before it, which only a total tells.
-            is_whole = len(pages) <= 1 or listing.total is not None
-            if missing and is_whole and not found.rejected:
+            has_total = listing.pages is not None and listing.pages.total is not None
+            is_whole = len(pages) <= 1 or has_total
+            if missing and is_whole and listing.stream not in found.rejected:
                 found.gone.setdefault(listing.stream, []).extend(missing)
         elif self._source.mapped[listing.stream].live.path is not None:
             for key in missing:
                 self._read_one(listing.stream, key, budget, found)
-        return found
+
+    def _live(self, stream: str) -> Live:
+        """How the records of the stream are read; not at all, when the mapping knows none."""
+        mapping = self._source.mapped.get(stream)
+        return mapping.live if mapping is not None else Live()
 
     def _read_one(self, stream: str, key: str, budget: Budget, found: Found) -> None:
         live = self._source.mapped[stream].live
@@ -180,14 +189,19 @@ class LiveSource:
                 record = compile_paths(listing.record)(entry) if listing.record else entry
                 yield {**record, **added}, answer
             so_far += len(page)
-            if listing.total is not None:
-                total, before = compile_paths(listing.total)(answer.body), total
+            if listing.pages is None:
+                return
+            if listing.pages.total is not None:
+                total, before = compile_paths(listing.pages.total)(answer.body), total
                 if before not in (None, total):
                     raise NoAnswer("its list changed while it was read")
-            following = _next_page(listing, answer, address, parameters, so_far)
+            following = _next_page(listing.pages, answer, page, so_far)
             if following is None:
                 return
-            address, parameters = following
+            if isinstance(following, str):
+                address, parameters = following, None
+            else:
+                parameters = {**(parameters or {}), **following}
 
     def _parameters(self, given: Mapping[str, str], words: Mapping[str, str]) -> dict[str, str]:
         """Those of a request: first the settings, then the words, which are nobody's templates."""
@@ -240,38 +254,29 @@ def _page(listing: Children, answer: Answer) -> list[Any]:
 
 
 def _next_page(
-    listing: Children,
-    answer: Answer,
-    address: str,
-    parameters: dict[str, str] | None,
-    so_far: int,
-) -> tuple[str, dict[str, str] | None] | None:
-    """Address and parameters of the page after this one, `so_far` records in all.
+    pages: Pages, answer: Answer, page: Sequence[Any], so_far: int
+) -> str | dict[str, str] | None:
+    """The address of the next page, or the parameter that asks for it; None after the last.
 
     Raises NoAnswer for an empty page after which there should be others.
     """
     body: Any = answer.body
-    if listing.more is not None and not compile_paths(listing.more)(body):
+    if pages.more is not None and not compile_paths(pages.more)(body):
         return None
-    if listing.total is not None and so_far >= int(compile_paths(listing.total)(body) or 0):
+    if pages.total is not None and so_far >= int(compile_paths(pages.total)(body) or 0):
         return None
-    if not _page(listing, answer) and (listing.offset is not None or listing.after is not None):
-        if listing.total is None and listing.more is None:
+    if not page and (pages.offset is not None or pages.after is not None):
+        if pages.total is None and pages.more is None:
             return None
         raise NoAnswer("it broke off a list before its end")
-    if listing.next is not None:
-        following = compile_paths(listing.next)(body)
-        if following and listing.into is not None:
-            return address, {**(parameters or {}), listing.into: str(following)}
-        return (str(following), None) if following else None
-    if listing.linked:
-        return (answer.next, None) if answer.next is not None else None
-    if listing.offset is not None:
-        return address, {**(parameters or {}), listing.offset: str(so_far)}
-    if listing.after is not None:
-        last = _page(listing, answer)[-1]
-        return address, {**(parameters or {}), listing.after: str(last["id"])}
-    return None
+    if pages.offset is not None:
+        return {pages.offset: str(so_far)}
+    if pages.after is not None:
+        return {pages.after: str(page[-1]["id"])}
+    following = answer.next if pages.next is None else compile_paths(pages.next)(body)
+    if not following:
+        return None
+    return {pages.into: str(following)} if pages.into is not None else str(following)
 
 
 def _filled(template: str, words: Mapping[str, str]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -19,8 +21,9 @@ from index.entity_tables import EntityTables
 from index.errors import Unavailable
 from index.rejected import accept, reject
 from index.removal import mark_deleted
-from index.writer import Stream, register_source, row_id, write_batch
-from ingestion.customers import account_entities, update_customers
+from index.stream import Stream, row_id
+from index.writer import register_source, write_batch
+from ingestion.customers import account_entities
 from ingestion.live.budget import Budget, BudgetSpent
 from ingestion.live.client import CONNECTIONS, NoAnswer, NotReadable
 from ingestion.live.read import Found, LiveSource
@@ -28,6 +31,7 @@ from ingestion.mapping.format import Children
 from ingestion.request_budget import RequestBudget
 from ingestion.source import Source
 from semantic_layer.freshness import Failure, Wanted
+from semantic_layer.identity import resolve_customers
 from semantic_layer.model import Model
 
 CALLS = 50
@@ -66,6 +70,7 @@ class LiveSources:
         self._sources = sources
         self._live: dict[str, tuple[Source, LiveSource]] = {}
         self._connecting = threading.Lock()
+        self._readers: Counter[LiveSource] = Counter()
         self._registered: set[tuple[str, str]] = set()
         self._calls = calls
         self._seconds = seconds
@@ -154,14 +159,14 @@ class LiveSources:
         source = self._source(name) if tenant == self._tenant else None
         if source is None:
             raise NotReadable("no source of that name is configured")
-        live = self._live_source(source)
-        if item.children is None:
-            return live.record(item, budget)
-        listing = live.listing(item)
-        if listing is None:
-            return Found()
-        held = self._held(tenant, source, item, listing)
-        return live.children(item, listing, held, budget)
+        with self._live_source(source) as live:
+            if item.children is None:
+                return live.record(item, budget)
+            found = Found()
+            for listing in live.listings(item):
+                held = self._held(tenant, source, item, listing)
+                live.children(item, listing, held, budget, found)
+            return found
 
     def _source(self, name: str) -> Source | None:
         return next((source for source in self._sources() if source.name == name), None)
@@ -170,17 +175,28 @@ class LiveSources:
         with self._database.session() as connection:
             return clock(connection)
 
-    def _live_source(self, source: Source) -> LiveSource:
-        """What reads the source; made anew when it is another than before."""
+    @contextmanager
+    def _live_source(self, source: Source) -> Iterator[LiveSource]:
+        """What reads the source, made anew when it is another than before; the one before is closed
+        when nobody reads with it any more."""
         with self._connecting:
             known, live = self._live.get(source.name, (None, None))
-            if live is not None and known is not source:
-                live.close()
-                live = None
-            if live is None:
+            if live is None or known is not source:
+                before = live
                 live = LiveSource(source, source.client(self._admission(source)), self._tenant)
                 self._live[source.name] = source, live
-            return live
+                if before is not None and not self._readers[before]:
+                    before.close()
+            self._readers[live] += 1
+        try:
+            yield live
+        finally:
+            with self._connecting:
+                self._readers[live] -= 1
+                if not self._readers[live]:
+                    del self._readers[live]
+                    if self._live[source.name][1] is not live:
+                        live.close()
 
     def _admission(self, source: Source) -> Callable[[], None] | None:
         """What lets a request to the source through, or raises BudgetSpent."""
@@ -197,7 +213,7 @@ class LiveSources:
 
     def _held(self, tenant: str, source: Source, item: Wanted, listing: Children) -> frozenset[str]:
         """The keys of the children that the index holds under the parent."""
-        parent = source.stream(source.stream_of(item.entity) or "", tenant)
+        parent = source.stream(item.stream, tenant)
         table = self._tables[item.children or ""]
         with self._database.writing() as connection:
             return frozenset(
@@ -266,7 +282,7 @@ class LiveSources:
                 reject(connection, stream, None, one.rejected.get(name, ()))
             accounts |= self._changed_accounts(stream, written.changed, gone)
         if accounts:
-            update_customers(connection, self._tables, self._model, tenant, accounts)
+            resolve_customers(connection, self._tables, self._model, tenant, accounts)
 
     def _changed_accounts(
         self, stream: Stream, changed: Mapping[str, tuple[UUID, ...]], gone: Collection[str]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -118,6 +119,7 @@ class Reference(_Strict):
 
     path: Paths
     stream: str
+    when: Condition = Field(default_factory=dict)  # else there is none
     matching: str | None = None  # a regular expression; a key that it does not fit leads nowhere
 
 
@@ -153,6 +155,29 @@ class Join(_Strict):
     keep: tuple[str, ...]  # names in an entry
 
 
+class Pages(_Strict):
+    """How a list goes on: one of `next`, `linked`, `after` and `offset`."""
+
+    next: str | None = None  # path to the address of the next page
+    into: str | None = None  # the path `next` leads to a token, which this parameter takes
+    linked: bool = False  # the header Link has the address
+    after: str | None = None  # the parameter that takes the key of the last record
+    offset: str | None = None  # the parameter that takes how many records there were so far
+    total: str | None = None  # path to how many there are in all; else an empty page is the last
+    more: str | None = None  # path to a truth value: there is another page
+
+    @model_validator(mode="after")
+    def _one_way_on(self) -> Pages:
+        ways = (self.next is not None, self.linked, self.after is not None, self.offset is not None)
+        if sum(ways) != 1:
+            raise ValueError("give exactly one of next, linked, after, offset")
+        if self.into is not None and self.next is None:
+            raise ValueError("`into` needs `next`")
+        if self.total is not None and self.offset is None:
+            raise ValueError("`total` needs `offset`")
+        return self
+
+
 class Children(_Strict):
     """How to list the records of another stream that belong to one record.
 
@@ -169,25 +194,16 @@ class Children(_Strict):
     record: str | None = None  # path to the record in each entry; left out: the entry itself
     key: str | None = None  # or: path to the key of a record that the entry only names
     add: dict[str, str] = Field(default_factory=dict)  # what the list leaves out: name to {id}
-    more: str | None = None  # path to a truth value: there is another page
-    next: str | None = None  # path to the address of the next page
-    linked: bool = False  # or: the header Link has that address
-    into: str | None = None  # or, at the path `next`, to the token that this parameter takes
-    after: str | None = None  # or: the parameter that takes the key of the last record
-    offset: str | None = None  # or: the parameter that takes how many records there were so far
-    total: str | None = None  # path to how many there are in all; else an empty page is the last
+    pages: Pages | None = None  # left out: there is only one
     stays: bool = False  # a record never moves to another parent: one that is not listed is gone
 
-    @model_validator(mode="after")
-    def _one_way_on(self) -> Children:
-        ways = (self.next is not None, self.linked, self.after is not None, self.offset is not None)
-        if sum(ways) > 1:
-            raise ValueError("give at most one of next, linked, after, offset")
-        if self.into is not None and self.next is None:
-            raise ValueError("`into` needs `next`")
-        if self.total is not None and self.offset is None:
-            raise ValueError("`total` needs `offset`")
-        return self
+
+def _listed(given: Any) -> Any:
+    return given if isinstance(given, list | tuple) else [given]
+
+
+Listings = Annotated[tuple[Children, ...], BeforeValidator(_listed), Field(min_length=1)]
+"""One listing, or one of each stream that the children come from."""
 
 
 class Live(_Strict):
@@ -206,7 +222,7 @@ class Live(_Strict):
     # An address that only those may read who are signed in, of a source that tells strangers that
     # there is nothing: asked before that is believed.
     signed_in: str | None = None
-    children: dict[str, Children] = Field(default_factory=dict)  # by entity
+    children: dict[str, Listings] = Field(default_factory=dict)  # by entity
 
 
 class StreamMapping(_Strict):
@@ -236,7 +252,9 @@ class StreamMapping(_Strict):
     @property
     def entity_names(self) -> tuple[str, ...]:
         """The entities that its records may become."""
-        return (RAW_RECORD,) if self.raw else tuple(mapped.entity for mapped in self.entities)
+        if self.raw:
+            return (RAW_RECORD,)
+        return tuple(dict.fromkeys(mapped.entity for mapped in self.entities))
 
 
 class MappingFile(_Strict):

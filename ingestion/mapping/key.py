@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from hashlib import blake2b
 from typing import Any
 
-from index.writer import canonical_json
+from index.incoming import canonical_json
 from ingestion.mapping.conversion import to_text
 from ingestion.mapping.format import Key
 from ingestion.mapping.values import Getter, Record, compile_names, compile_paths

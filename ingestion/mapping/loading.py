@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,12 @@ def load_mapping(path: Path, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
         for mapped in stream.entities:
             _check_entity(f"{path}: streams.{name}", mapped, streams, specs)
         _check_words(f"{path}: streams.{name}.live", stream.live)
-        for entity, children in stream.live.children.items():
-            _check_children(f"{path}: streams.{name}.live.children.{entity}", entity, children,
-                            streams)  # fmt: skip
+        for entity, listings in stream.live.children.items():
+            place = f"{path}: streams.{name}.live.children.{entity}"
+            for children in listings:
+                _check_children(place, name, entity, children, streams)
+            _check_all_listed(place, name, entity, listings, streams)
         _check_tombstones(f"{path}: streams.{name}", stream, streams)
-    _check_one_stream_each(path, streams)
     return streams
 
 
@@ -76,16 +77,21 @@ def _check_entity(
                 f" {', '.join(sorted(spec.fields))}."
             )
         _check_value(f"{place}.{name}", field, value)
-    keys = _foreign_keys(spec)
+    targets = _targets(spec)
     for name, reference in mapped.references.items():
-        if name not in keys:
+        if name not in targets:
             raise ConfigurationError(
                 f"{place}: {name!r} is no foreign key of {spec.name}, which has"
-                f" {', '.join(sorted(keys)) or 'none'}."
+                f" {', '.join(sorted(targets)) or 'none'}."
             )
         if reference.stream not in streams:
             raise ConfigurationError(
                 f"{place}.{name}: there is no stream {reference.stream!r} here."
+            )
+        if targets[name].isdisjoint(streams[reference.stream].entity_names):
+            raise ConfigurationError(
+                f"{place}.{name}: it leads to {' or '.join(sorted(targets[name]))}, and stream"
+                f" {reference.stream!r} gives none."
             )
 
 
@@ -118,19 +124,50 @@ def _check_words(place: str, request: Live | Children) -> None:
 
 
 def _check_children(
-    place: str, entity: str, children: Children, streams: Mapping[str, StreamMapping]
+    place: str,
+    parent: str,
+    entity: str,
+    children: Children,
+    streams: Mapping[str, StreamMapping],
 ) -> None:
     _check_words(place, children)
     stream = streams.get(children.stream)
     mapped = [mapped for mapped in stream.entities if mapped.entity == entity] if stream else []
-    if not mapped:
+    if stream is None or not mapped:
         raise ConfigurationError(f"{place}: stream {children.stream!r} gives no {entity}.")
     if children.by not in mapped[0].references:
         raise ConfigurationError(f"{place}: {children.by!r} is no reference of {entity}.")
-    if children.key is not None and stream is not None and stream.live.path is None:
+    if not _refers(mapped[0], children.by, parent):
+        raise ConfigurationError(
+            f"{place}: {children.by!r} of stream {children.stream!r} does not lead to {parent!r}."
+        )
+    if children.key is not None and stream.live.path is None:
         raise ConfigurationError(
             f"{place}: the list only names records, and {children.stream} has no live.path."
         )
+
+
+def _check_all_listed(
+    place: str,
+    parent: str,
+    entity: str,
+    listings: Collection[Children],
+    streams: Mapping[str, StreamMapping],
+) -> None:
+    """A list that leaves out the children of one stream would pass for all of them."""
+    keys = {listing.by for listing in listings}
+    listed = {listing.stream for listing in listings}
+    for name, stream in streams.items():
+        mine = [mapped for mapped in stream.entities if mapped.entity == entity]
+        if name not in listed and any(_refers(one, key, parent) for one in mine for key in keys):
+            raise ConfigurationError(
+                f"{place}: {entity} rows come from stream {name!r}, too, and no entry here lists"
+                " those."
+            )
+
+
+def _refers(mapped: EntityMapping, key: str, stream: str) -> bool:
+    return key in mapped.references and mapped.references[key].stream == stream
 
 
 def _check_tombstones(
@@ -146,21 +183,10 @@ def _check_tombstones(
         )
 
 
-def _check_one_stream_each(path: Path, streams: Mapping[str, StreamMapping]) -> None:
-    """A row's id follows from its stream, so an entity must always come from the same one."""
-    found: dict[str, str] = {}
-    for name, stream in streams.items():
-        for mapped in stream.entities:
-            other = found.setdefault(mapped.entity, name)
-            if other != name:
-                raise ConfigurationError(
-                    f"{path}: {mapped.entity} comes from both {other} and {name}; choose one."
-                )
-
-
-def _foreign_keys(spec: EntitySpec) -> set[str]:
-    return {
-        relation.column
-        for relation in spec.relations.values()
-        if relation.kind == "one" and relation.column != "id"
-    }
+def _targets(spec: EntitySpec) -> dict[str, set[str]]:
+    """The foreign keys, and of each the entities that it may lead to."""
+    found: dict[str, set[str]] = {}
+    for relation in spec.relations.values():
+        if relation.kind == "one" and relation.column != "id":
+            found.setdefault(relation.column, set()).add(relation.target)
+    return found

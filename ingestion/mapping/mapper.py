@@ -12,9 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from index.errors import RemitError
+from index.incoming import Incoming, Unstorable, canonical_json, content_hash
 from index.rejected import Rejection
 from index.specs import EntitySpec, EntitySpecs, FieldSpec
-from index.writer import Incoming, Stream, Unstorable, canonical_json, content_hash, row_id
+from index.stream import Stream, row_id
 from ingestion.mapping.conversion import CONVERSIONS, to_json, to_money, to_text, to_timestamp
 from ingestion.mapping.format import (
     EntityMapping,
@@ -162,7 +163,12 @@ class _EntityMapper:
             _field(spec.fields[name], value, settings) for name, value in mapping.fields.items()
         ]
         self._references = [
-            (column, _key_of(reference), _ids(stream, reference.stream))
+            (
+                column,
+                compile_condition(reference.when),
+                _key_of(reference),
+                _ids(stream, reference.stream),
+            )
             for column, reference in mapping.references.items()
         ]
         self._url = _url(mapping.url, settings) if mapping.url else None
@@ -175,9 +181,9 @@ class _EntityMapper:
                 fill(record, row)
             except ValueError as error:
                 raise Unmappable(f"field {name}: {error}") from None
-        for column, get, identify in self._references:
+        for column, holds, get, identify in self._references:
             try:
-                key = to_text(get(record))
+                key = to_text(get(record)) if holds(record) else None
             except ValueError as error:
                 raise Unmappable(f"field {column}: {error}") from None
             row[column] = identify(key) if key is not None else None

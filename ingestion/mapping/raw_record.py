@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from index.writer import Stream
+from index.stream import Stream
 from ingestion.mapping.conversion import to_json, to_text
 from ingestion.mapping.format import RAW_RECORD
 from ingestion.mapping.values import Record

@@ -52,6 +52,7 @@ _PAUSE = 2.0  # seconds between two attempts to reach the database
 class Worker:
     """Does the syncs of one tenant, some at once, each in a thread.
 
+    One of them at most is a reconcile, which may take hours: the others are left to what is due.
     `find_source` is asked for the source when its sync begins, so that a changed configuration
     counts from the next sync on; it raises a RemitError for one that is not there.
     """
@@ -80,6 +81,7 @@ class Worker:
         self._stopping = threading.Event()
         self._stopped = asyncio.Event()
         self._under_way: set[tuple[str, str, bool]] = set()
+        self._reconciling = threading.Lock()
         self._app = App(connector=connector(database.url))
         self._app.task(name=TASK, retry=_Again())(self._sync)
 
@@ -174,6 +176,8 @@ class Worker:
 
     def _sync_in_thread(self, name: str, stream: str, due: datetime | None) -> None:
         work = name, stream, due is not None
+        if due is not None and not self._reconciling.acquire(blocking=False):
+            raise _Later(_AGAIN)
         self._under_way.add(work)
         try:
             report = self._run(name, stream or None, due)
@@ -199,6 +203,8 @@ class Worker:
                     raise _Later(_AGAIN)  # what the others read was not all
         finally:
             self._under_way.discard(work)
+            if due is not None:
+                self._reconciling.release()
 
     def _run(self, name: str, stream: str | None, due: datetime | None) -> SyncReport | None:
         reconcile = due is not None

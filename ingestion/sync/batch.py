@@ -13,13 +13,13 @@ import orjson
 
 from index.database import Database, clock
 from index.rejected import Rejection, accept, has_rejected, reject
+from index.stream import Stream
 from index.stream_state import ensure_ours, save_state
-from index.writer import Stream
 from ingestion.sync.drift import KnownFields
 from ingestion.sync.intake import Identified, Intake, Taken
 from ingestion.sync.seen import SeenKeys
 
-BATCH = 500
+BATCH = 1000
 BATCH_BYTES = 8_000_000
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
+from index.stream import Stream, of_stream
 from index.tables import stream_field
-from index.writer import Stream, of_stream
 
 _LONGEST_NAME = 200
 

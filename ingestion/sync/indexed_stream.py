@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from index.writer import Stream
-from ingestion.customers import account_entities, update_customers
+from index.stream import Stream
+from ingestion.customers import account_entities
 from ingestion.mapping.format import StreamMapping
 from ingestion.mapping.mapper import Mapper
 from ingestion.source import Source
 from ingestion.sync.intake import Intake
 from ingestion.sync.tombstones import Tombstones
+from semantic_layer.identity import resolve_customers
 from semantic_layer.model import Model
 
 
@@ -52,8 +53,10 @@ class IndexedStream:
 
     @cached_property
     def intake(self) -> Intake:
-        taking = Intake if self.mapping.deletes is None else Tombstones
-        return taking(self.tables, self.target, self.mapper)
+        if self.mapping.deletes is None:
+            return Intake(self.tables, self.target, self.mapper)
+        by_process = self.source.origin.is_process
+        return Tombstones(self.tables, self.target, self.mapper, by_process=by_process)
 
     @cached_property
     def account_entities(self) -> frozenset[str]:
@@ -62,4 +65,4 @@ class IndexedStream:
 
     def update_customers(self, connection: Connection, accounts: Collection[UUID] | None) -> None:
         """Resolve anew who these accounts are the same customer as; all accounts for None."""
-        update_customers(connection, self.tables, self.model, self.tenant, accounts)
+        resolve_customers(connection, self.tables, self.model, self.tenant, accounts)

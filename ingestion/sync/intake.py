@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from index.entity_tables import EntityTables
+from index.incoming import Incoming, Unstorable
 from index.rejected import Rejection
-from index.writer import Incoming, Stream, Unstorable, Written, differing, write_changed
+from index.stream import Stream
+from index.writer import Written, differing, write_changed
 from ingestion.mapping.mapper import Mapper, Unmappable
 
 Record = dict[str, Any]

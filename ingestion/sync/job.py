@@ -15,7 +15,6 @@ from uuid import UUID
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
-from ingestion.request_budget import Queue, RequestBudget
 from ingestion.source import Source
 from ingestion.sync.batch import BATCH
 from ingestion.sync.collector import few_collections
@@ -63,7 +62,7 @@ def sync_source(
             run_id = begin_run(
                 connection, tenant, source.name, source.connector, cause=cause, worker=worker
             )
-        queue = _queue(database, tenant, source, stop)
+        queue = source.queue(database, tenant, stop)
         with ThreadPoolExecutor(1, thread_name_prefix=f"write-{source.name}") as thread:
             run = Run(
                 run_id=run_id,
@@ -92,15 +91,6 @@ def sync_source(
         with database.writing() as connection:
             finish_run(connection, tenant, report)
         return report
-
-
-def _queue(database: Database, tenant: str, source: Source, stop: Event | None) -> Queue | None:
-    """Where its requests wait, if it is known how many the source allows."""
-    if source.requests_per_minute is None:
-        return None
-    queue = Queue(RequestBudget(database, tenant, source.name, source.requests_per_minute), stop)
-    source.queue_at(queue)
-    return queue
 
 
 def _left(stream: str, run: UUID | None) -> StreamReport:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
-from index.writer import Stream, of_stream
+from index.stream import Stream, of_stream
 
 PAGE_BYTES = 8_000_000
 

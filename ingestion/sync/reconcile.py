@@ -10,8 +10,8 @@ from uuid import UUID
 from index.database import Database, clock
 from index.entity_tables import EntityTables
 from index.removal import mark_deleted
+from index.stream import Stream
 from index.stream_state import ensure_ours
-from index.writer import Stream
 from ingestion.sync.seen import SeenKeys
 
 SHARE = 0.10

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
@@ -14,8 +14,8 @@ from sqlalchemy import Connection, func, select
 from index.database import Database, clock
 from index.entity_tables import EntityTables
 from index.rejected import Rejection, forget, reject, rejected_id
-from index.tables import rejected_record
-from index.writer import of_stream
+from index.stream import of_stream
+from index.tables import rejected_record, sync_run
 from ingestion.source import Source
 from ingestion.sync.indexed_stream import IndexedStream
 from ingestion.sync.intake import Identified, Taken
@@ -80,13 +80,21 @@ def replay(
 ) -> list[Replayed]:
     """Map what was set aside again, and write what can be mapped now; the source is not asked.
 
-    A version older than the one held is dropped. Raises ConfigurationError when the source has no
-    such stream, and Unavailable when the database does not answer.
+    A version older than the one held is dropped, and so is a tombstone of what was seen since it
+    was read. Raises ConfigurationError when the source has no such stream, and Unavailable when the
+    database does not answer.
     """
     return [
         _StreamReplay(IndexedStream(database, tables, model, source, name, tenant)).run()
         for name in chosen_streams(source, streams)
     ]
+
+
+class _Times(NamedTuple):
+    """When records were read, and when reading them began; None for now."""
+
+    at: datetime | None = None
+    began: datetime | None = None
 
 
 class _StreamReplay:
@@ -115,8 +123,13 @@ class _StreamReplay:
             )
             if last is None:
                 return []
+            read_by = (sync_run.c.tenant_id == table.c.tenant_id) & (
+                sync_run.c.run_id == table.c.run_id
+            )
+            began = func.coalesce(sync_run.c.started_at, table.c.rejected_at)
             query = (
-                select(table.c.rejected_id, table.c.run_id, table.c.raw)
+                select(table.c.rejected_id, table.c.raw, table.c.rejected_at, began.label("began"))
+                .outerjoin(sync_run, read_by)
                 .where(*of_stream(table, self._stream))
                 .where(table.c.rejected_id > after, table.c.rejected_id <= last)
                 .order_by(table.c.rejected_id)
@@ -125,7 +138,7 @@ class _StreamReplay:
 
     def _replay(self, page: Sequence[Any]) -> int:
         """Take the records of a page again; returns how many are still set aside."""
-        good: list[Identified] = []
+        good: dict[_Times, list[Identified]] = {}
         bad: list[Rejection] = []
         replayed: list[UUID] = []
         for row in page:
@@ -137,10 +150,14 @@ class _StreamReplay:
             if isinstance(one, Rejection):
                 bad.append(one)
             else:
-                good.append(one)
+                good.setdefault(self._times(row), []).append(one)
         with self._of.database.writing() as connection:
-            taken = self._of.intake.take(connection, good, at=clock(connection))
-            bad += taken.rejected
+            now = clock(connection)
+            taken = [
+                self._of.intake.take(connection, records, times.at or now, began=times.began)
+                for times, records in good.items()
+            ]
+            bad += [rejection for each in taken for rejection in each.rejected]
             still = {rejected_id(self._stream, rejection) for rejection in bad}
             forget(
                 connection, self._stream.tenant, [each for each in replayed if each not in still]
@@ -149,9 +166,18 @@ class _StreamReplay:
             self._update_customers(connection, taken)
         return len(bad) + len(page) - len(replayed)
 
-    def _update_customers(self, connection: Connection, taken: Taken) -> None:
-        entities = self._of.account_entities
-        accounts = {row for entity in entities for row in taken.changed.get(entity, ())}
+    def _times(self, row: Any) -> _Times:
+        """Those of a tombstone, which stays set aside when what it is of has been seen again. Any
+        other record would not be set aside any more if it had been found gone since."""
+        return _Times() if self._of.mapping.deletes is None else _Times(row.rejected_at, row.began)
+
+    def _update_customers(self, connection: Connection, taken: Sequence[Taken]) -> None:
+        accounts = {
+            row
+            for each in taken
+            for entity in self._of.account_entities
+            for row in each.changed.get(entity, ())
+        }
         if accounts:
             self._of.update_customers(connection, accounts)
 

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 
 from index.database import Database
 from index.entity_tables import EntityTables
+from index.incoming import Incoming, Unstorable
 from index.removal import NO_CONTENT
+from index.stream import of_stream
 from index.tables import record as record_table
-from index.writer import Incoming, Unstorable, of_stream, write_rows_again
+from index.writer import write_rows_again
 from ingestion.mapping.mapper import Unmappable
 from ingestion.source import Source
 from ingestion.sync.indexed_stream import IndexedStream

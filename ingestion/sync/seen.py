@@ -12,7 +12,7 @@ from sqlalchemy import Connection, CursorResult, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from index.database import Database
-from index.writer import Stream
+from index.stream import Stream
 
 _ADD = text(
     "INSERT INTO seen_key SELECT :stream, unnest(CAST(:keys AS text[]))"

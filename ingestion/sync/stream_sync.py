@@ -15,10 +15,10 @@ from uuid import UUID
 from sqlalchemy import Connection, func, literal, or_, select
 
 from index.statistics import update_statistics
+from index.stream import of_stream
 from index.stream_state import Position, begin_stream, end_stream
 from index.tables import record as record_table
 from index.tables import sync_run
-from index.writer import of_stream
 from ingestion.airbyte.connector import Record
 from ingestion.airbyte.state import State
 from ingestion.mapping.conversion import to_timestamp

@@ -11,7 +11,7 @@ from ingestion.sync.batch import BATCH_BYTES
 from ingestion.sync.indexed_stream import IndexedStream
 from ingestion.sync.report import StreamReport
 from ingestion.sync.seen import seen_keys
-from ingestion.sync.stream_sync import Run, StreamSync
+from ingestion.sync.stream_sync import Run, StreamSync, SyncStopped
 
 
 def read_streams(streams: Sequence[IndexedStream], run: Run) -> Iterator[StreamReport]:
@@ -40,10 +40,12 @@ def _together(
             stream.name: StreamSync(stream, run, seen, batch_bytes=share) for stream in streams
         }
         states = {name: sync.begin() for name, sync in syncs.items()}
-        with closing(reader.read_together(states)) as items:
+        with closing(reader.read_together(states, run.stop)) as items:
             for name, item in items:
                 sync = syncs[name]
                 if isinstance(item, Ended):
+                    if run.is_stopping:
+                        raise SyncStopped  # which may be why it ended
                     for text in item.warnings:
                         sync.warn(text, item.refused)
                     yield sync.end(item.problem)

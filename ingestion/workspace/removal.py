@@ -14,7 +14,7 @@ from index.tables import (
     stream_state,
     sync_run,
 )
-from ingestion.customers import update_customers
+from semantic_layer.identity import resolve_customers
 from semantic_layer.model import Model
 
 _ABOUT_A_SOURCE = (record, rejected_record, stream_state, stream_field, schedule, sync_run)
@@ -62,6 +62,6 @@ def forget_source(
             connection.execute(
                 delete(rows).where(rows.c.tenant_id == tenant, rows.c.source == name)
             )
-    update_customers(connection, tables, model, tenant, None)
+    resolve_customers(connection, tables, model, tenant, None)
     connection.execute(delete(source).where(*of_source))
     return count

@@ -10,7 +10,9 @@ from sqlalchemy.engine import make_url
 
 from api.cli.sync import sync_all
 from api.directory import Directory, load_directory, save_directory
-from api.services import Services, open_model, open_sources
+from api.installation import open_model
+from api.ready_sources import open_sources
+from api.services import Services
 from api.settings import Settings
 from index.database import Database
 from ingestion.simulator import Company, Simulator, build_company

@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 from api.cli.commands import app
 from index.chunks import cut_due
 from index.database import Database
-from index.embedding import begin_model, claim, store
+from index.embedding import begin_model, claim, note_problem, store
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, InvalidRequest
-from index.writer import register_source, upsert_rows
+from index.writer import register_source
 from ingestion.schedule.queue_tables import migrate_queue
 from semantic_layer import load_model
 from tests.api.processes import PATIENCE, environment, processes_of, remit, started, wait_until
@@ -75,6 +76,36 @@ def test_status_says_what_is_due(run: Callable[..., str], tickets: Database) -> 
         connection.execute(text("UPDATE remit.embedding_model SET rate = 0.5"))
     said = run("status")
     assert "mine, serving: 0 chunks embedded, 3 due; about 0:00:06 left, at 0.5 a second" in said
+
+
+def test_status_says_what_keeps_a_process_from_embedding(
+    run: Callable[..., str], tickets: Database
+) -> None:
+    model = begin_model(tickets, "mine", "/models/mine", 2)
+    with tickets.writing() as connection:
+        note_problem(connection, model, "node-3: it did not come back")
+    assert "  not embedded lately: node-3: it did not come back\n" in run("status")
+    with tickets.writing() as connection:
+        store(connection, model, [], rate=1.0)
+    assert "not embedded lately" not in run("status")
+
+
+COMMANDS = [("status",), ("pause",), ("resume",), ("run",), ("drop", "mine")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_that_was_not_migrated_is_named(
+    run: Callable[..., str], tickets: Database, command: tuple[str, ...]
+) -> None:
+    missing = "no tables for embeddings yet, or older ones: run `remit migrate` first"
+    with tickets.writing() as connection:  # as the version before made them
+        connection.execute(text("ALTER TABLE remit.embedding_model DROP COLUMN fingerprint"))
+    with pytest.raises(ConfigurationError, match=missing):
+        run(*command)
+    with tickets.writing() as connection:
+        connection.execute(text("DROP SCHEMA remit CASCADE"))
+    with pytest.raises(ConfigurationError, match=missing):
+        run(*command)
 
 
 def test_without_the_extra_it_says_that_embeddings_are_off(

@@ -12,7 +12,7 @@ from mcp_types import Tool
 
 from api.answer_text import answer_text, cell, one_line
 from ingestion.simulator import Company
-from semantic_layer import Asked, Option
+from semantic_layer.resolver import Asked, Option
 from tests.api.site import LEGACY, MODERN, Site, rename_acme_foods, said
 
 _TOKENS = get_encoding("o200k_base")

@@ -59,6 +59,29 @@ def _count(workshop: Workshop, query: str) -> int:
     return int(found)
 
 
+def test_a_check_counts_in_the_budget_of_its_source(
+    workshop: Workshop, simulator: Simulator
+) -> None:
+    given = simulator.credentials["zendesk"]
+    workshop.variables["DESK_TOKEN"] = given["api_token"]
+    settings = {
+        "base_url": simulator.zendesk_url, "email": given["email"], "api_token": "env:DESK_TOKEN",
+    }  # fmt: skip
+    desk = {
+        "connector": "zendesk",
+        "streams": ["users"],
+        "requests_per_minute": 600,
+        "settings": settings,
+    }
+    # A file, so that the database hears of the source for the first time.
+    workshop.variables["REMIT_SOURCES"] = workshop.write(
+        yaml.safe_dump({"sources": {"desk": desk}})
+    )
+    assert "users: can be read" in workshop.done("source", "check", "desk")
+    assert _count(workshop, "SELECT count(*) FROM remit.request_budget WHERE source = 'desk'") == 1
+    assert _count(workshop, "SELECT count(*) FROM remit.record") == 0
+
+
 def test_a_source_is_added_tried_synced_paused_and_removed(
     workshop: Workshop, simulator: Simulator
 ) -> None:

@@ -12,6 +12,7 @@ from tests.ingestion.sync.desk import desk as desk_module
 from tests.ingestion.sync.desk.desk import Desk, filled_desk, serving
 
 _DESK = Path(desk_module.__file__).parent
+ERASE = ("--actor", "dora", "--reason", "request 17")
 
 
 @pytest.fixture
@@ -69,6 +70,26 @@ def test_rows_made_anew(held: Workshop) -> None:
     assert "desk, tickets: 0 rows written anew, of 19 records" in shown
 
 
+def test_apply_says_what_stays_as_it_was_mapped_before(workshop: Workshop, desk: Desk) -> None:
+    mapping = workshop.write((_DESK / "mapping.yaml").read_text(), "mapping.yaml")
+    unmapped = f"""
+sources:
+  desk:
+    manifest: {_DESK / "manifest.yaml"}
+    settings: {{base_url: "{desk.url}"}}
+"""
+    workshop.write(unmapped)
+    done = workshop.remit("apply", "--yes")
+    assert "reproject" not in done.said
+    workshop.done("sync", "desk")
+    workshop.write(f"{unmapped}    mapping: {mapping}\n")
+    done = workshop.remit("apply", "--yes")
+    assert "source desk: changed (mapping)" in done.shown
+    assert "`remit source reproject desk`" in done.problems
+    shown = workshop.done("source", "reproject", "desk")
+    assert "desk, people: 40 rows written anew, of 20 records" in shown  # a contact for a raw one
+
+
 def test_deleted_then_purged(held: Workshop, desk: Desk) -> None:
     del desk.comments["m00001"]
     held.done("sync", "desk")
@@ -77,12 +98,12 @@ def test_deleted_then_purged(held: Workshop, desk: Desk) -> None:
 
 
 def test_erased(held: Workshop) -> None:
-    who = ("erase", "p00007@c1.io", "--actor", "dora", "--reason", "request 17")
+    who = ("erase", "p00007@c1.io", *ERASE)
     assert "no terminal to ask at" in held.refused(*who)
     shown = held.done(*who, "--dry-run").splitlines()
     assert shown[0] == "rows taken for the person's: 1"
-    assert shown[1].startswith("  contact ")
-    assert shown[1].endswith(": desk, people, p00007")
+    assert shown[1].startswith("  contact:")
+    assert shown[1].endswith(", from desk, people, p00007")
     assert "  rows comment: 1" in shown
     assert held.done(*who, "--dry-run").splitlines() == shown  # for nothing has changed
     done = held.remit(*who, "--yes")
@@ -96,6 +117,46 @@ def test_erased(held: Workshop) -> None:
         "rows taken for the person's: 0",
         "what is removed or changed: nothing",
     ]
-    assert "e-mail address" in held.refused(
-        "erase", "Ann", "--actor", "dora", "--reason", "r", "--yes"
+    assert "e-mail address" in held.refused("erase", "Ann", *ERASE, "--yes")
+
+
+def test_one_row_erased(held: Workshop, desk: Desk) -> None:
+    desk.people["p00008"]["email"] = "p00007@c1.io"
+    held.done("sync", "desk")
+    shown = held.done("erase", "p00007@c1.io", *ERASE, "--dry-run").splitlines()
+    (row,) = (line for line in shown if line.endswith("p00007"))
+    name = row.strip().partition(",")[0]  # as it is shown, it can be typed
+    shown = held.done("erase", name, *ERASE, "--dry-run").splitlines()
+    assert "rows with the same address, which stay: 1" in shown
+    shown = held.done("erase", name, *ERASE, "--yes").splitlines()
+    assert "  rows contact: 1" in shown
+    told = shown.index("what is left because others have the same address:")
+    assert "  addresses contact.email: 1" in shown[told:]
+    assert held.done("erase", "p00007@c1.io", *ERASE, "--dry-run").splitlines()[0] == (
+        "rows taken for the person's: 1"
     )
+
+
+def test_erased_whatever_the_sources_are(held: Workshop, desk: Desk) -> None:
+    mapping = held.folder / "mapping.yaml"
+    said = mapping.read_text()
+    mapping.unlink()
+    # Of this one neither secret nor connector is there; and nothing of the person is held of it.
+    held.variables["REMIT_SOURCES"] = held.write(
+        "sources: {other: {package: airbyte-source-nowhere, settings: {key: env:NOT_SET}}}"
+    )
+    desk.url = ""
+    done = held.remit("erase", "p00007@c1.io", *ERASE, "--yes")
+    assert done.code == 1
+    assert "  rows contact: 1" in done.shown.splitlines()
+    assert "desk: 1 records of tickets that they opened cannot be searched" in done.problems
+    assert str(mapping) in done.problems
+    assert "other" not in done.problems.replace("other forms", "")
+    # Nor does it matter when not even the sources can be told.
+    held.variables["REMIT_SOURCES"] = held.write("sources: [")
+    done = held.remit("erase", "p00007@c1.io", *ERASE, "--yes")
+    assert (done.code, "desk: 1 records" in done.problems) == (1, True)
+    held.variables["REMIT_SOURCES"] = None
+    mapping.write_text(said)
+    shown = held.done("erase", "p00007@c1.io", *ERASE, "--yes").splitlines()
+    assert shown[1:] == ["  finished: 1"]

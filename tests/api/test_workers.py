@@ -16,7 +16,8 @@ from sqlalchemy import text
 
 from api.cli.sync import sync_all
 from api.cli.worker_process import WorkerProcess
-from api.services import find_source, open_model
+from api.installation import open_model
+from api.ready_sources import find_source
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.writer import register_source

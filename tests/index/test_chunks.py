@@ -19,9 +19,11 @@ from sqlalchemy import Connection, text
 from index.chunks import MOST, SIZE, Span, count_chunks, cut, cut_due
 from index.database import Database
 from index.embedding import is_anything_due
-from index.entity_tables import ENTITY_SCHEMA, EntityTables, apply
+from index.entity_rows import upsert_rows
+from index.entity_tables import ENTITY_SCHEMA, EntityTables
+from index.schema_plan import apply
 from index.text_watch import watch_texts
-from index.writer import register_source, upsert_rows
+from index.writer import register_source
 from semantic_layer import load_model
 
 TENANT = "ours"

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import inspect, text
 
 from index.database import Database
-from index.entity_tables import EntityTables, apply, plan
+from index.entity_tables import EntityTables
+from index.schema_plan import apply, plan
 from index.specs import EntitySpec, FieldSpec, FieldType, RelationSpec
 
 NOTE = EntitySpec(

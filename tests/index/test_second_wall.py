@@ -10,9 +10,10 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from index.database import Database
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
 from index.tables import identity_link
-from index.writer import register_source, upsert_rows
+from index.writer import register_source
 
 pytestmark = pytest.mark.anyio
 

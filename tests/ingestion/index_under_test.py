@@ -12,9 +12,13 @@ from sqlalchemy.engine import make_url
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import LiveSources, Progress, Source, SourceConfig, SyncReport, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.live.sources import LiveSources
 from ingestion.simulator import Company, Simulator
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import Progress, SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 from tests.conftest import connected, fresh_database
 

@@ -12,11 +12,15 @@ from sqlalchemy import text
 
 from index.database import Database
 from index.writer import register_source
-from ingestion import LiveSources, SourceConfig, SyncReport, sync_source
+from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.manifest import documented_limit
 from ingestion.airbyte.origin import Origin
+from ingestion.live.sources import LiveSources
 from ingestion.request_budget import Queue, RequestBudget
 from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer.freshness import Wanted
 from tests.conftest import connected
 from tests.ingestion.index_under_test import TENANT, Index, settings
@@ -134,7 +138,7 @@ async def test_a_sync_and_live_reads_on_another_machine_send_no_more_together(
         failures = 0
         try:
             while not syncing.done():
-                wanted = [Wanted("zendesk", "ticket", key) for key in keys]
+                wanted = [Wanted("zendesk", "tickets", key) for key in keys]
                 failures += len(await live.refresh(TENANT, wanted))
                 await asyncio.sleep(0.2)
                 if time.monotonic() - began > 3:
@@ -152,6 +156,35 @@ def _sync(index: Index, per_minute: int) -> SyncReport:
     return sync_source(index.database, index.tables, index.model, source, tenant=TENANT)
 
 
+def test_requests_for_tokens_are_counted_like_all_others(index: Index) -> None:
+    source = index.source("salesforce")
+    assert isinstance(source.reader, DeclarativeConnector)
+    admitted: list[object] = []
+    source.reader.admit = admitted.append
+    assert list(source.read("users", None, warn=lambda *_: None))
+    client = source.client(lambda: admitted.append(None))
+    try:
+        client.get("/services/data/v62.0/limits")
+    finally:
+        client.close()
+    assert index.calls("salesforce", "/services/oauth2/token") > 1
+    assert len(admitted) == index.calls("salesforce")
+
+
+def test_a_check_counts_what_it_sends(index: Index) -> None:
+    source = _source(index, 60)
+    with index.database.writing() as connection:
+        register_source(connection, TENANT, "zendesk", "zendesk")
+    source.queue(index.database, TENANT)
+    before = time.monotonic()
+    assert source.check({"organizations"}).ok
+    sent = index.calls("zendesk")
+    assert 0 < sent <= _at_most(60, time.monotonic() - before)
+    with index.database.writing() as connection:
+        taken = text("SELECT full_at > now() FROM remit.request_budget")
+        assert connection.execute(taken).scalar_one()
+
+
 @pytest.mark.anyio
 async def test_a_live_read_without_a_request_left_is_told(synced: Index) -> None:
     sources = [_source(synced, 6)]
@@ -161,7 +194,7 @@ async def test_a_live_read_without_a_request_left_is_told(synced: Index) -> None
         failures = [
             failure
             for key in keys
-            for failure in await live.refresh(TENANT, [Wanted("zendesk", "ticket", key)])
+            for failure in await live.refresh(TENANT, [Wanted("zendesk", "tickets", key)])
         ]
     finally:
         await live.close()

@@ -14,7 +14,6 @@ import pytest
 import requests
 
 import ingestion
-from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte.check import CheckResult
 from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.in_process import State, read_stream
@@ -23,6 +22,8 @@ from ingestion.airbyte.oauth import OAuthWithTimeout
 from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.redaction import Redactor
 from ingestion.simulator import Simulator
+from ingestion.source import Source, SourceError
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 from tests.ingestion.index_under_test import VENDORS, settings
 

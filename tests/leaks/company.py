@@ -9,10 +9,11 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
 from index.specs import EntitySpec, EntitySpecs, RelationSpec
 from index.tables import identity_link
-from index.writer import register_source, upsert_rows
+from index.writer import register_source
 from tests.leaks.values import plain
 
 TENANT = "leaks"

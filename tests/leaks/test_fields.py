@@ -20,9 +20,10 @@ import pytest
 
 from access_policies import Principal, Snapshot, read_policies
 from index.specs import FieldType
-from semantic_layer import Model, View, build_schema, load_model
+from semantic_layer import Model, View, load_model
 from semantic_layer.filters import filterable
 from semantic_layer.names import camel
+from semantic_layer.schema import build_schema
 from semantic_layer.schema_types import FILTERS
 from tests.leaks.checker import Pair
 from tests.leaks.company import TENANT

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from access_policies import Mask, MaskKind
-from index.writer import Stream, register_source, row_id, upsert_rows
+from index.entity_rows import upsert_rows
+from index.stream import Stream, row_id
+from index.writer import register_source
 from ingestion.simulator import Simulator, build_company
 from tests.api.site import write_sources
 from tests.conftest import fresh_database

@@ -19,11 +19,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from access_policies import Mask, MaskKind, Snapshot, Visibility, masks
 from api import limits
 from index.predicate import ALWAYS
-from semantic_layer import Schemas, View
+from semantic_layer import View
 from semantic_layer.compiler import Compiler
 from semantic_layer.live_plan import LivePlan
 from semantic_layer.names import camel
 from semantic_layer.query import Listing, Order
+from semantic_layer.schema import Schemas
 from tests.leaks.checker import Leak, Pair
 from tests.leaks.conftest import OpenPair
 from tests.leaks.installation import OTHER

@@ -9,8 +9,9 @@ from graphql import print_schema
 
 from access_policies import Principal, Snapshot, read_policies
 from index.predicate import every_attribute
-from semantic_layer import Model, View, build_schema, describe, load_model
+from semantic_layer import Model, View, describe, load_model
 from semantic_layer.model import Entity
+from semantic_layer.schema import build_schema
 from tests.leaks.checker import Pair
 from tests.leaks.company import TENANT
 from tests.leaks.names import named_though_gone

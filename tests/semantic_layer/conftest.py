@@ -7,7 +7,9 @@ import pytest
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from semantic_layer import Model, Reader, build_schema, load_model
+from semantic_layer import Model, load_model
+from semantic_layer.reader import Reader
+from semantic_layer.schema import build_schema
 from tests.conftest import connected, fresh_database
 from tests.semantic_layer.world import POLICIES, World, furnish, load_snapshot, write_policies
 

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from access_policies import Mask, MaskKind, Principal, Snapshot, Visibility
 from index.errors import ConfigurationError
 from index.predicate import ALWAYS
-from semantic_layer import Reader
+from semantic_layer.reader import Reader
 from tests.semantic_layer.world import World, furnish, row_id
 
 pytestmark = pytest.mark.anyio

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Connection, select, text, update
 
 from index.tables import identity_link
 from semantic_layer import resolve_customers
 from tests.semantic_layer.world import NOW, World, row_id
+
+PATIENCE = 60
 
 
 def _customers(world: World) -> list[set[str]]:
@@ -86,6 +89,34 @@ def test_the_most_trusted_system_speaks_first_and_evidence_is_kept(empty_world: 
     )
     assert customer["domains"] == ["acme.example", "acme.test"]
     assert evidence == [[{"rule": "domain", "value": "acme.example"}]] * 2
+
+
+def test_two_at_once_that_do_not_see_each_other_find_the_same_customer(empty_world: World) -> None:
+    world = empty_world
+    for name in ("a0", "a1"):
+        world.put("account", name)
+    world.resolve()
+
+    def join(connection: Connection, name: str) -> None:
+        account = world.tables["account"]
+        mine = update(account).where(account.c.id == row_id(name))
+        connection.execute(mine.values(domains=["x.example"]))
+        resolve_customers(connection, world.tables, world.model, world.tenant, [row_id(name)])
+
+    def second() -> None:
+        with world.database.writing() as connection:
+            join(connection, "a1")
+
+    with ThreadPoolExecutor() as threads:
+        with world.database.writing() as connection:
+            join(connection, "a0")
+            other = threads.submit(second)
+            while (
+                connection.execute(text("SELECT FROM pg_locks WHERE NOT granted")).first() is None
+            ):
+                assert not other.done()
+        other.result(PATIENCE)
+    assert _customers(world) == [{"a0", "a1"}]
 
 
 _DOMAINS = st.lists(st.sampled_from(["a.example", "b.example", "c.example", "web.de"]), max_size=2)

@@ -253,7 +253,7 @@ async def test_rows_behind_several_relations_are_read_live(linked: World, tmp_pa
     lookup = Lookup(entity="ticket", id=row_id("north"), name=None, outputs=(), max_age=60)
 
     async with world.database.reading(world.tenant) as connection:
-        wanted = await LivePlan(compiler, NOW).wanted(connection, [lookup])
+        wanted = await LivePlan(compiler, NOW, ()).wanted(connection, [lookup])
 
     assert wanted == [
         Wanted("desk", "ticket", "north"),

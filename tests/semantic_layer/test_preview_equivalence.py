@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from access_policies import Principal
-from index.entity_tables import EntityTables, apply
+from index.entity_tables import EntityTables
 from index.migrations import migrate
+from index.schema_plan import apply
 from index.specs import EntitySpec
 from semantic_layer import Entity, Model, caller_groups, row_truths
 from tests.access_policies import strategies

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from access_policies import Principal
-from semantic_layer import Resolver, Schemas
+from semantic_layer.resolver import Resolver
+from semantic_layer.schema import Schemas
 from tests.semantic_layer.world import POLICIES, World, load_snapshot, write_policies
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from access_policies import Principal
-from semantic_layer import Context, Question
+from semantic_layer import Context
+from semantic_layer.splice import Question
 from tests.semantic_layer.world import NOW, World, load_snapshot, write_policies
 
 pytestmark = pytest.mark.anyio

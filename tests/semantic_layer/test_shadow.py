@@ -13,7 +13,9 @@ import pytest
 
 from access_policies import Candidate, Principal, Snapshot
 from access_policies.versions.shadow_runs import Difference
-from semantic_layer import Context, Reader, Shadow
+from semantic_layer import Context
+from semantic_layer.reader import Reader
+from semantic_layer.shadow import Shadow
 from tests.semantic_layer.test_confirm import counted
 from tests.semantic_layer.world import (
     POLICIES,

@@ -9,7 +9,8 @@ import pytest
 import strawberry
 from strawberry.extensions import SchemaExtension
 
-from semantic_layer import Model, View, build_schema
+from semantic_layer import Model, View
+from semantic_layer.schema import build_schema
 from semantic_layer.splice import Compiled, Executor
 
 pytestmark = pytest.mark.anyio

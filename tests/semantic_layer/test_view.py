@@ -18,8 +18,10 @@ from graphql import (
 
 from access_policies import Principal, Snapshot, parse, read_policies
 from index.errors import InvalidRequest, NotPermitted
-from semantic_layer import Model, Resolver, Schemas, Segment, View, describe
+from semantic_layer import Model, Segment, View, describe
 from semantic_layer.names import camel, type_name
+from semantic_layer.resolver import Resolver
+from semantic_layer.schema import Schemas
 from tests.semantic_layer.schema_walk import EveryField, every_argument, members, object_types
 from tests.semantic_layer.world import World, row_id
 

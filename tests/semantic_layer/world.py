@@ -14,9 +14,12 @@ import strawberry
 
 from access_policies import Principal, Snapshot, load_policies
 from index.database import Database
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
-from index.writer import register_source, upsert_rows
-from semantic_layer import Context, Model, Question, Reader, resolve_customers
+from index.writer import register_source
+from semantic_layer import Context, Model, resolve_customers
+from semantic_layer.reader import Reader
+from semantic_layer.splice import Question
 
 TENANT = "acme-test"
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import secrets
 from access_policies import PoliciesInForce, read_directory
 from api.cli.policy.seat import open_desk
 from api.cli.screen import tell
+from api.installation import open_model
 from api.policy_desk import Examiner
-from api.services import open_model
 from api.settings import Settings
 from index.database import Database
 from index.entity_tables import EntityTables

@@ -8,6 +8,7 @@ from uuid import UUID
 from access_policies import Explanation
 from api.cli.policy.seat import open_desk
 from api.cli.screen import tell
+from api.services import open_services
 from api.settings import Settings
 from index.errors import InvalidRequest
 
@@ -39,7 +40,7 @@ def run_explain(
         seat.desk.require(seat.editor, "explain", entity)
 
         async def why() -> Explanation | None:
-            services = seat.services
+            services = open_services(settings, seat.database, serving=False)
             try:
                 context = await services.context(settings.tenant, user, agent, purpose)
                 reader, eyes = services.reader, seat.editor.principal

@@ -13,9 +13,11 @@ from sqlalchemy.exc import ProgrammingError
 from access_policies.policies import PolicySet
 from access_policies.versions.changes import described
 from api.cli.screen import log_to_stderr
+from api.installation import open_database, open_model, open_policies_in_force
 from api.policy_desk import Editor, Examiner, PolicyDesk
-from api.services import Services, open_database, open_services
 from api.settings import Settings
+from index.database import Database
+from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
 
 _NO_TABLE = "42P01"  # Postgres: undefined_table
@@ -27,11 +29,8 @@ class Seat:
 
     desk: PolicyDesk
     editor: Editor
-    services: Services
-
-    @property
-    def examiner(self) -> Examiner:
-        return self.services.examiner
+    database: Database
+    examiner: Examiner
 
     def words(self, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
         """What turns the documents `old` into `new`, a sentence each. Raises PolicyError when the
@@ -49,10 +48,12 @@ def open_desk(settings: Settings, user: str | None) -> Iterator[Seat]:
     """The tenant's desk, for a user of the directory or, without one, for the operator."""
     log_to_stderr()
     with open_database(settings) as database:
-        services = open_services(settings, database, serving=False)
-        desk = services.policy_desk(settings.tenant)
+        model = open_model(settings)
+        policies = open_policies_in_force(settings, model)
+        examiner = Examiner(database, model, EntityTables(model.specs), policies)
+        desk = PolicyDesk(database, examiner, settings.tenant)
         try:
-            yield Seat(desk, desk.editor(user, _operator()), services)
+            yield Seat(desk, desk.editor(user, _operator()), database, examiner)
         except ProgrammingError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_TABLE:
                 raise
@@ -60,7 +61,7 @@ def open_desk(settings: Settings, user: str | None) -> Iterator[Seat]:
                 "The database has no policies yet: run `remit migrate` first."
             ) from None
         finally:
-            asyncio.run(services.close())
+            asyncio.run(database.close())
 
 
 def _operator() -> str:

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from api.cli.migrated import open_migrated
 from api.cli.screen import log_to_stderr, remark, tell
 from api.cli.source.questions import Questions, can_ask, typed_as
+from api.installation import open_model
 from api.secret_key import require_seal
-from api.services import open_model, sources_of
 from api.settings import Settings
+from api.sources import sources_of
 from index.errors import ConfigurationError, InvalidRequest
 from ingestion.schedule.schedules import set_schedule
 from ingestion.workspace.account import require_same_account

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 
 from api.cli.migrated import migrated_connection
 from api.cli.screen import log_to_stderr, remark, tell
-from api.services import sources_of
 from api.settings import Settings
+from api.sources import sources_of
 from index.errors import InvalidRequest
 from index.tables import stream_state
 from ingestion.schedule.schedules import Every, Rhythm, Schedule, schedules

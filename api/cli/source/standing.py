@@ -6,8 +6,9 @@ from sqlalchemy import Connection
 
 from api.cli.migrated import migrated_connection, open_migrated
 from api.cli.screen import agreed, errors, log_to_stderr, tell
-from api.services import open_model, sources_of
+from api.installation import open_model
 from api.settings import PREFIX, Settings
+from api.sources import sources_of
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import InvalidRequest

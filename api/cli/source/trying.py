@@ -7,28 +7,32 @@ from contextlib import contextmanager
 
 from api.cli.migrated import open_migrated
 from api.cli.screen import errors, log_to_stderr, remark, tell
-from api.services import open_model, sources_of
+from api.installation import open_model
 from api.settings import Settings
+from api.sources import sources_of
+from index.database import Database
 from index.errors import ConfigurationError, InvalidRequest
-from ingestion import Source, SourcesInForce
+from index.writer import register_source
 from ingestion.airbyte.check import CheckResult, StreamCheck
 from ingestion.airbyte.installed import install
 from ingestion.mapping.proposal import propose_mapping
+from ingestion.source import Source
+from ingestion.workspace.in_force import SourcesInForce
 from semantic_layer import Model
 
 
 def run_check(settings: Settings, names: Sequence[str]) -> bool:
     """Try the named sources, or all, and say in words what is wrong; returns whether all is well.
 
-    Nothing is stored."""
+    No record is stored. Requests count in the budget of the source, and wait for their turn."""
     log_to_stderr()
     well = True
-    with _in_force(settings) as (found, model):
+    with _in_force(settings) as (found, model, database):
         entries = {name: found.entry(name) for name in names or found.entries}
         for name in entries:
             try:
                 with errors.status(f"Trying {name}"):
-                    result = Source(found.config(name), model.specs).check()
+                    result = _counted(found, name, model, database, settings.tenant).check()
             except ConfigurationError as error:
                 result = CheckResult(problem=str(error).removesuffix("."))
             tell(_told(name, result))
@@ -39,8 +43,8 @@ def run_check(settings: Settings, names: Sequence[str]) -> bool:
 def run_discover(settings: Settings, name: str) -> None:
     """Print the streams that a source has now, and what is done with each."""
     log_to_stderr()
-    with _in_force(settings) as (found, model):
-        source = Source(found.config(name), model.specs)
+    with _in_force(settings) as (found, model, database):
+        source = _counted(found, name, model, database, settings.tenant)
         with errors.status(f"Asking {name}"):
             streams = source.discover()
             read = source.streams
@@ -56,8 +60,8 @@ def run_discover(settings: Settings, name: str) -> None:
 def run_map(settings: Settings, name: str) -> None:
     """Print a mapping for streams that have none, as far as it can be guessed."""
     log_to_stderr()
-    with _in_force(settings) as (found, model):
-        source = Source(found.config(name), model.specs)
+    with _in_force(settings) as (found, model, database):
+        source = _counted(found, name, model, database, settings.tenant)
         with errors.status(f"Asking {name}"):
             streams = [each for each in source.discover() if each.name not in source.mapped]
     if not streams:
@@ -71,7 +75,7 @@ def run_install(settings: Settings, name: str, version: str | None) -> None:
     """Install the connector of a source, or a package by its own name, in its own environment."""
     log_to_stderr()
     package = name
-    with _in_force(settings) as (found, _):
+    with _in_force(settings) as (found, _, _):
         if name in found.entries:
             origin = found.entries[name].origin
             if origin.package is None:
@@ -85,13 +89,25 @@ def run_install(settings: Settings, name: str, version: str | None) -> None:
 
 
 @contextmanager
-def _in_force(settings: Settings) -> Iterator[tuple[SourcesInForce, Model]]:
-    """The sources and the model, with no transaction open: what follows may take minutes."""
+def _in_force(settings: Settings) -> Iterator[tuple[SourcesInForce, Model, Database]]:
+    """The sources, the model and the database, with no transaction open: it may take minutes."""
     model = open_model(settings)
     with open_migrated(settings) as database:
         with database.writing() as connection:
             found = sources_of(settings, connection)
-        yield found, model
+        yield found, model, database
+
+
+def _counted(
+    found: SourcesInForce, name: str, model: Model, database: Database, tenant: str
+) -> Source:
+    """The source, with its requests counted like those of a sync. Raises ConfigurationError."""
+    source = Source(found.config(name), model.specs)
+    if source.requests_per_minute is not None:
+        with database.writing() as connection:
+            register_source(connection, tenant, name, source.connector)
+        source.queue(database, tenant)
+    return source
 
 
 def _told(name: str, result: CheckResult) -> Iterator[str]:

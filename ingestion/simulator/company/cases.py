@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.simulator.company import names
-from ingestion.simulator.company.conversations import Conversation, converse, pick_issue
+from ingestion.simulator.company.conversations import Message, converse, html, pick_issue
 from ingestion.simulator.company.crm import Crm
 from ingestion.simulator.company.customers import Customer, invent_people
 from ingestion.simulator.company.identifiers import salesforce_id, salesforce_time
-from ingestion.simulator.salesforce.objects import CASE_STATUSES, new_record
+from ingestion.simulator.salesforce.objects import CASE_STATUSES, OF_CASES, new_record
 
 Record = dict[str, Any]
 
@@ -23,12 +23,16 @@ _KINDS = {"problem": "Problem", "question": "Question", "incident": "Problem"}
 _CASES_OF_NOBODY = 6
 _CASES_OF_A_FIRM = 4
 _QUEUE = salesforce_id("Group", 1)
+_READ, _SENT = "1", "3"
 
 
 def open_cases(
     rng: random.Random, crm: Crm, customers: Sequence[Customer], as_of: datetime
 ) -> dict[str, list[Record]]:
-    """The records of Case and CaseComment; the last case and its comments are deleted."""
+    """Cases and what was said about each; the last is deleted with it.
+
+    Of every other case, what was said to the customer and by them are e-mails.
+    """
     desk = _Desk(rng, crm, as_of)
     for customer in customers:
         if customer.in_salesforce and not customer.in_zendesk:
@@ -42,12 +46,13 @@ def open_cases(
 
 class _Desk:
     def __init__(self, rng: random.Random, crm: Crm, as_of: datetime) -> None:
-        self.records: dict[str, list[Record]] = {"Case": [], "CaseComment": []}
+        self.records: dict[str, list[Record]] = {kind: [] for kind in ("Case", *OF_CASES)}
         self._rng = rng
         self._as_of = as_of
         self._accounts = crm.accounts
         self._contacts = [one for one in crm.records["Contact"] if not one["IsDeleted"]]
         users = crm.records["User"]
+        self._postmaster = users[0]["Id"]
         self._agents = [one for one in users if one["Department"] == "Support" and one["IsActive"]]
 
     def open_for(self, customer: Customer) -> None:
@@ -70,8 +75,8 @@ class _Desk:
 
     def throw_last_away(self) -> None:
         case = self.records["Case"][-1]
-        comments = [one for one in self.records["CaseComment"] if one["ParentId"] == case["Id"]]
-        for record in (case, *comments):
+        said = [one for kind in OF_CASES for one in self.records[kind]]
+        for record in (case, *(one for one in said if one["ParentId"] == case["Id"])):
             record["IsDeleted"] = True
 
     def _open(self, customer: str, locale: str, values: Record) -> None:
@@ -110,20 +115,48 @@ class _Desk:
                 **values,
             },
         )
-        self._add_comments(case["Id"], conversation, count, since, agent["Id"])
-
-    def _add_comments(
-        self, case: str, conversation: Conversation, count: int, since: datetime, agent: str
-    ) -> None:
+        by_email = len(self.records["Case"]) % 2 == 1
         for number, message in enumerate(conversation.messages[1:count], start=1):
             at = since + timedelta(hours=4 * number)
-            self._add(
-                "CaseComment",
-                at,
-                at,
-                agent,
-                {"ParentId": case, "IsPublished": message.public, "CommentBody": message.body},
-            )
+            if by_email and message.public:
+                self._add_email(case, message, at, agent, customer)
+            else:
+                self._add_comment(case, message, at, agent)
+
+    def _add_comment(self, case: Record, message: Message, at: datetime, agent: Record) -> None:
+        said = {"IsPublished": message.public, "CommentBody": message.body}
+        self._add("CaseComment", at, at, agent["Id"], {"ParentId": case["Id"], **said})
+
+    def _add_email(
+        self, case: Record, message: Message, at: datetime, agent: Record, customer: str
+    ) -> None:
+        """An e-mail to the customer or from them; Salesforce itself makes the record of the latter,
+        in the name of the user who has set that up."""
+        people = (one["Email"] for one in self._contacts if one["Id"] == case["ContactId"])
+        address = case["SuppliedEmail"] or next(people, None)
+        inside, outside = (agent["Name"], agent["Email"]), (customer, address)
+        (name, sender), (_, recipient) = (
+            (inside, outside) if message.by_agent else (outside, inside)
+        )
+        self._add(
+            "EmailMessage",
+            at,
+            at,
+            agent["Id"] if message.by_agent else self._postmaster,
+            {
+                "ParentId": case["Id"],
+                "Subject": f"RE: {case['Subject']}",
+                "TextBody": message.body,
+                "HtmlBody": html(message.body) if message.by_agent else None,
+                "FromName": name,
+                "FromAddress": sender,
+                "ToAddress": recipient,
+                "Incoming": not message.by_agent,
+                "IsExternallyVisible": True,
+                "Status": _SENT if message.by_agent else _READ,
+                "MessageDate": salesforce_time(at),
+            },
+        )
 
     def _add(
         self, kind: str, since: datetime, changed: datetime, author: str, values: Record

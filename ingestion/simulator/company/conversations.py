@@ -112,3 +112,8 @@ def converse(
     subject = rng.choice(issue.subjects).format_map(facts)
     priority = rng.choices(PRIORITIES, issue.priorities)[0]
     return Conversation(issue, priority, subject, tuple(messages))
+
+
+def html(text: str) -> str:
+    """The text as mail programs write it; what is markup already stays."""
+    return "".join(f"<p>{part}</p>".replace("\n", "<br>") for part in text.split("\n\n"))

@@ -17,6 +17,7 @@ SALESFORCE_PREFIXES = {
     "OpportunityStage": "01J",
     "Case": "500",
     "CaseComment": "00a",
+    "EmailMessage": "02s",
     "Group": "00G",
 }
 

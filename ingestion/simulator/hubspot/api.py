@@ -19,7 +19,8 @@ from starlette.types import ASGIApp
 
 from ingestion.simulator.company import Company
 from ingestion.simulator.hubspot.definitions import (
-    COMPANY,
+    CHANGED,
+    CREATED,
     DEFAULTS,
     TYPES,
     property_definitions,
@@ -35,8 +36,13 @@ _LIST_LIMIT = 100
 _OWNER_LIMIT = 500
 _ASSOCIATION_LIMIT = 500
 # Of what is always in an answer, whatever properties are asked for.
-_ALWAYS = ("hs_object_id", "createdate", "hs_lastmodifieddate", "lastmodifieddate")
-_UI_TYPES = {"contacts": "0-1", "companies": "0-2", "deals": "0-3", "tickets": "0-5"}
+_ALWAYS = ("hs_object_id", *{*CREATED.values(), *CHANGED.values()})
+_BATCH_LIMIT = 1000
+_BATCH_AT = "2026-11-01T00:00:00.000Z"
+_UI_TYPES = {
+    "contacts": "0-1", "companies": "0-2", "deals": "0-3", "tickets": "0-5", "notes": "0-46",
+    "emails": "0-49",
+}  # fmt: skip
 PORTAL_ID = "48211177"
 
 
@@ -82,8 +88,8 @@ class HubSpotApi:
                 self._route("/crm/v3/objects/{kind}/{id}", self._object),
                 self._route("/crm/v3/properties/{kind}", self._properties),
                 self._route("/crm/v3/pipelines/{kind}", self._pipelines),
-                self._route("/crm/v4/objects/{kind}/{id}/associations/companies", self._companies),
-                self._route("/crm/v4/objects/companies/{id}/associations/{kind}", self._members),
+                self._route("/crm/v4/objects/{kind}/{id}/associations/{to}", self._linked),
+                self._route("/crm/v4/associations/{kind}/{to}/batch/read", self._links, "POST"),
                 Route("/oauth/v3/token", self._token, methods=["POST"]),
             ],
             exception_handlers={
@@ -120,11 +126,14 @@ class HubSpotApi:
                 raise _RefusedError(
                     401, "INVALID_AUTHENTICATION", "Authentication credentials not found."
                 )
-            if request.path_params.get("kind", "deals") not in TYPES:
+            kinds = {request.path_params[name] for name in ("kind", "to")
+                     if name in request.path_params}  # fmt: skip
+            if kinds - TYPES.keys():
                 raise _RefusedError(400, "VALIDATION_ERROR", "Unable to infer object type")
             # Searches are counted apart, and their answers say nothing of limits.
             headers = {} if method == "POST" else self._limits()
-            return json_response(await endpoint(request), headers=headers)
+            answer = await endpoint(request)
+            return json_response(answer, 207 if "numErrors" in answer else 200, headers)
 
         return Route(path, guarded, methods=[method])
 
@@ -190,29 +199,38 @@ class HubSpotApi:
             }
         )
 
-    async def _companies(self, request: Request) -> Record:
-        kind = request.path_params["kind"]
-        company = _company_of(kind, self._found(request, kind))
-        kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"}]
-        return {
-            "results": [{"toObjectId": company, "associationTypes": kinds}] if company else [],
-        }
-
-    async def _members(self, request: Request) -> Record:
-        kind = request.path_params["kind"]
-        company = self._found(request, "companies")["id"]
-        members = [one for one in self._portal.records(kind) if _company_of(kind, one) == company]
-        page, rest = self._page(request, members, _ASSOCIATION_LIMIT)
+    async def _linked(self, request: Request) -> Record:
+        kind, to = request.path_params["kind"], request.path_params["to"]
+        linked = self._portal.linked(kind, self._found(request, kind), to)
+        page, rest = self._page(request, linked, _ASSOCIATION_LIMIT)
         if rest:
             after = rest["paging"]["next"]["after"]
             rest["paging"]["next"]["link"] = f"?after={after}"
-        kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 2, "label": "Primary"}]
-        return {
-            "results": [
-                {"toObjectId": int(one["id"]), "associationTypes": kinds} for one in page
-            ],
-            **rest,
-        }  # fmt: skip
+        return {"results": [_association(one["id"]) for one in page], **rest}
+
+    async def _links(self, request: Request) -> Record:
+        """Those of many at once; what has none is not among the results but among the errors."""
+        kind, to = request.path_params["kind"], request.path_params["to"]
+        inputs = orjson.loads(await request.body()).get("inputs") or []
+        if not 1 <= len(inputs) <= _BATCH_LIMIT:
+            raise _RefusedError(400, "VALIDATION_ERROR", f"give 1 to {_BATCH_LIMIT} inputs")
+        results: list[Record] = []
+        errors: list[Record] = []
+        for key in (str(one["id"]) for one in inputs):
+            record = self._portal.get(kind, key)
+            linked = self._portal.linked(kind, record, to) if record is not None else []
+            if linked:
+                found = [_association(one["id"]) for one in linked]
+                results.append({"from": {"id": key}, "to": found})
+            else:
+                errors.append(_no_association(kind, key, to))
+        answer: Record = {
+            "status": "COMPLETE",
+            "results": results,
+            "startedAt": _BATCH_AT,
+            "completedAt": _BATCH_AT,
+        }
+        return {**answer, "numErrors": len(errors), "errors": errors} if errors else answer
 
     def _found(self, request: Request, kind: str) -> Record:
         record = self._portal.get(kind, request.path_params["id"])
@@ -222,13 +240,12 @@ class HubSpotApi:
 
     def _shown(self, request: Request, kind: str, record: Record) -> Record:
         shown = _with_properties(kind, record, _names(request, "properties"))
-        company = _company_of(kind, record)
-        if company and "companies" in _names(request, "associations"):
-            singular = kind.removesuffix("s")
-            shown["associations"] = {
-                "companies": {"results": [{"id": company, "type": f"{singular}_to_company"}]}
-            }
-        return shown
+        found = {
+            to: {"results": [{"id": one["id"], "type": _ends(kind, to)} for one in linked]}
+            for to in _names(request, "associations")
+            if to in TYPES and (linked := self._portal.linked(kind, record, to))
+        }
+        return {**shown, "associations": found} if found else shown
 
     def _page(
         self, request: Request, records: Sequence[Record], highest: int
@@ -279,7 +296,7 @@ def _with_properties(kind: str, record: Record, asked: Sequence[str]) -> Record:
     names = [*asked, *_ALWAYS] if asked else DEFAULTS[kind]
     properties = record["properties"]
     return {
-        **record,
+        **{name: value for name, value in record.items() if name != "associations"},
         "properties": {
             name: properties.get(name) for name in sorted({*names} & TYPES[kind].keys())
         },
@@ -288,9 +305,26 @@ def _with_properties(kind: str, record: Record, asked: Sequence[str]) -> Record:
     }
 
 
-def _company_of(kind: str, record: Record) -> str | None:
-    company: str | None = record["properties"].get(COMPANY.get(kind, ""))
-    return company
+def _ends(kind: str, to: str) -> str:
+    singular = {"companies": "company"}
+    ends = (singular.get(one, one.removesuffix("s")) for one in (kind, to))
+    return "_to_".join(ends)
+
+
+def _association(key: str) -> Record:
+    kinds = [{"category": "HUBSPOT_DEFINED", "typeId": 1, "label": None}]
+    return {"toObjectId": int(key), "associationTypes": kinds}
+
+
+def _no_association(kind: str, key: str, to: str) -> Record:
+    ends = {"fromObjectId": [key], "fromObjectType": [kind], "toObjectType": [to]}
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+        "message": f"none of the {to} is associated with {key} of the {kind}",
+        "context": ends,
+    }
 
 
 def _flag(request: Request, name: str) -> bool:

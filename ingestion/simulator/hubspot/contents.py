@@ -7,10 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.simulator.company import Company
-from ingestion.simulator.company.conversations import converse, pick_issue
+from ingestion.simulator.company.conversations import (
+    Conversation,
+    Message,
+    converse,
+    html,
+    pick_issue,
+)
 from ingestion.simulator.company.customers import Customer, Person
 from ingestion.simulator.company.identifiers import milliseconds_time
-from ingestion.simulator.hubspot.definitions import CHANGED, pipelines
+from ingestion.simulator.hubspot.definitions import CHANGED, CREATED, pipelines
 
 Record = dict[str, Any]
 
@@ -19,6 +25,8 @@ _FIRST_ID = {
     "contacts": 20_851,
     "deals": 14_220_300_501,
     "tickets": 1_840_200_301,
+    "notes": 60_310_700_201,
+    "emails": 60_940_100_401,
 }
 _FIRST_OWNER = 61_668_601
 _WELL_KNOWN = 4  # of the company's customers; they are in every system
@@ -35,8 +43,10 @@ class Contents:
         self._company = company
         self.records: dict[str, list[Record]] = {
             "owners": [], "companies": [], "contacts": [], "deals": [], "tickets": [],
+            "notes": [], "emails": [],
         }  # fmt: skip
         self._sellers: list[str] = []
+        self._talks: list[tuple[Record, Conversation]] = []
         self._add_owners()
         for number, customer in enumerate(company.customers):
             chosen = number < _WELL_KNOWN or self._rng.random() < _SHARE
@@ -48,6 +58,13 @@ class Contents:
         for one in self.records["companies"]:
             self._add_tickets(one)
         self._add_ticket(None, "Somebody unknown")
+        self._rng = random.Random(f"{company.seed}/hubspot/activities")  # noqa: S311
+        for ticket, talk in self._talks:
+            self._add_talk(ticket, talk)
+        # A note on a company, which is about no ticket.
+        self._add_note(company.as_of - timedelta(days=2), "Met them at the fair.", {
+            "companies": [self.records["companies"][0]["id"]],
+        })  # fmt: skip
 
     def _add_owners(self) -> None:
         for number, employee in enumerate(self._company.staff):
@@ -81,9 +98,10 @@ class Contents:
             "properties": {
                 **properties,
                 "hs_object_id": record_id,
-                "createdate": milliseconds_time(since),
+                CREATED[kind]: milliseconds_time(since),
                 CHANGED[kind]: milliseconds_time(changed),
             },
+            "associations": {},
             "createdAt": milliseconds_time(since),
             "updatedAt": milliseconds_time(changed),
             "archived": False,
@@ -185,7 +203,7 @@ class Contents:
         owner = rng.choice((None, *self._sellers))
         talk = converse(rng, issue, name, "Support", "the team", solved=False)
         since = self._company.as_of - timedelta(days=rng.randrange(3, 300))
-        return self._add(
+        ticket = self._add(
             "tickets",
             since,
             {
@@ -201,6 +219,58 @@ class Contents:
                 "product_area": issue.key,
             },
         )
+        self._talks.append((ticket, talk))
+        return ticket
+
+    def _add_talk(self, ticket: Record, talk: Conversation) -> None:
+        """What followed the opening, which is the ticket's own text: notes and e-mails, which go
+        to the recycling bin with it. Who asks is one of the people of its company."""
+        company = ticket["properties"]["hs_primary_company_id"]
+        people = [one for one in self.records["contacts"]
+                  if company and one["properties"]["associatedcompanyid"] == company]  # fmt: skip
+        contact = self._rng.choice(people) if people else None
+        if contact is not None:
+            ticket["associations"] = {"contacts": [contact["id"]]}
+        links = {"tickets": [ticket["id"]], **ticket["associations"]}
+        since = datetime.fromisoformat(ticket["createdAt"])
+        for number, message in enumerate(talk.messages[1:], start=1):
+            at = since + timedelta(hours=3 * number)
+            if message.public:
+                said = self._add_email(at, message, talk.subject, contact, links)
+            else:
+                said = self._add_note(at, html(message.body), links)
+            if ticket["archived"]:
+                said |= {name: ticket[name] for name in ("archived", "archivedAt", "updatedAt")}
+
+    def _add_note(self, at: datetime, body: str, links: Record) -> Record:
+        owner = self._rng.choice(self._sellers)
+        given = {"hs_note_body": body, "hubspot_owner_id": owner}
+        return self._add_activity("notes", at, given, links)
+
+    def _add_email(
+        self, at: datetime, message: Message, subject: str, contact: Record | None, links: Record
+    ) -> Record:
+        sender = self._rng.choice(self.records["owners"]) if message.by_agent else None
+        address = contact["properties"]["email"] if contact is not None else None
+        return self._add_activity(
+            "emails",
+            at,
+            {
+                "hs_email_direction": "EMAIL" if message.by_agent else "INCOMING_EMAIL",
+                "hs_email_status": "SENT" if message.by_agent else None,
+                "hs_email_subject": f"Re: {subject}",
+                "hs_email_text": message.body,
+                "hs_email_html": html(message.body),
+                "hs_email_from_email": sender["email"] if sender is not None else address,
+                "hubspot_owner_id": sender["id"] if sender is not None else None,
+            },
+            links,
+        )
+
+    def _add_activity(self, kind: str, at: datetime, properties: Record, links: Record) -> Record:
+        record = self._add(kind, at, {"hs_timestamp": milliseconds_time(at), **properties})
+        record["associations"] = links
+        return record
 
     def _add_leftovers(self) -> None:
         """Objects in the recycling bin, and some that belong to nobody."""

@@ -76,6 +76,27 @@ _PROPERTIES: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("hubspot_owner_id", "enumeration", False),
         ("product_area", "enumeration", True),
     ),
+    "notes": (
+        ("hs_object_id", "number", False),
+        ("hs_createdate", "datetime", False),
+        ("hs_lastmodifieddate", "datetime", False),
+        ("hs_timestamp", "datetime", False),
+        ("hs_note_body", "string", False),
+        ("hubspot_owner_id", "enumeration", False),
+    ),
+    "emails": (
+        ("hs_object_id", "number", False),
+        ("hs_createdate", "datetime", False),
+        ("hs_lastmodifieddate", "datetime", False),
+        ("hs_timestamp", "datetime", False),
+        ("hs_email_direction", "enumeration", False),
+        ("hs_email_status", "enumeration", False),
+        ("hs_email_subject", "string", False),
+        ("hs_email_text", "string", False),
+        ("hs_email_html", "string", False),
+        ("hs_email_from_email", "string", False),
+        ("hubspot_owner_id", "enumeration", False),
+    ),
 }
 
 TYPES = {
@@ -91,15 +112,16 @@ DEFAULTS = {
               "hs_object_id", "pipeline"),
     "tickets": ("content", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_pipeline",
                 "hs_pipeline_stage", "hs_ticket_category", "hs_ticket_priority", "subject"),
+    "notes": ("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
+    "emails": ("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
 }  # fmt: skip
 
-# The property that holds the time of change; contacts have an older name for it.
-CHANGED = {
-    "companies": "hs_lastmodifieddate",
-    "contacts": "lastmodifieddate",
-    "deals": "hs_lastmodifieddate",
-    "tickets": "hs_lastmodifieddate",
-}
+# The properties that hold the times of creation and of change; contacts have an older name for the
+# latter, activities a newer one for the former.
+CREATED = {kind: "createdate" if "createdate" in types else "hs_createdate"
+           for kind, types in TYPES.items()}  # fmt: skip
+CHANGED = {kind: "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate"
+           for kind in TYPES}  # fmt: skip
 
 # The property that names the company which an object belongs to first of all.
 COMPANY = {

@@ -7,7 +7,14 @@ from typing import Any
 from ingestion.simulator.company import Company
 from ingestion.simulator.company.identifiers import from_milliseconds, milliseconds_time
 from ingestion.simulator.hubspot.contents import Contents, of_stage
-from ingestion.simulator.hubspot.definitions import CHANGED, COMPANY, STAGE, TYPES, pipelines
+from ingestion.simulator.hubspot.definitions import (
+    CHANGED,
+    COMPANY,
+    CREATED,
+    STAGE,
+    TYPES,
+    pipelines,
+)
 from ingestion.simulator.vendor import InvalidChangeError, UnknownRecordError, merged
 
 Record = dict[str, Any]
@@ -17,6 +24,8 @@ _REQUIRED = {
     "contacts": "email",
     "deals": "dealname",
     "tickets": "subject",
+    "notes": "hs_timestamp",
+    "emails": "hs_timestamp",
 }
 
 
@@ -44,8 +53,20 @@ class Portal:
     def get(self, kind: str, record_id: str) -> Record | None:
         return self._records[kind].get(record_id)
 
+    def linked(self, kind: str, record: Record, to: str) -> list[Record]:
+        """The living objects of a kind that a record is associated with, from either side."""
+        named = _links(kind, record).get(to, ())
+        return [
+            other
+            for other in self.records(to)
+            if other["id"] in named or record["id"] in _links(to, other).get(kind, ())
+        ]
+
     def create(self, kind: str, fields: Record, at: int) -> Record:
-        """A new object needs `properties` with the one that names it; owners cannot be made."""
+        """A new object needs `properties` with the one that names it; owners cannot be made.
+
+        `associations` are lists of ids by kind.
+        """
         records = self._of_kind(kind)
         if kind not in _REQUIRED:
             raise InvalidChangeError("owners are users of HubSpot; they cannot be made here")
@@ -53,12 +74,13 @@ class Portal:
             raise InvalidChangeError(f"a new record needs properties.{_REQUIRED[kind]}")
         now = milliseconds_time(from_milliseconds(at))
         record_id = str(max(map(int, records)) + 7)
-        properties: Record = {"hs_object_id": record_id, "createdate": now}
+        properties: Record = {"hs_object_id": record_id, CREATED[kind]: now}
         if kind in STAGE:
             properties[STAGE[kind][1]] = next(iter(self._stages[kind]))
         blank = {
             "id": record_id,
             "properties": properties,
+            "associations": {},
             "createdAt": now,
             "updatedAt": now,
             "archived": False,
@@ -109,3 +131,11 @@ class Portal:
         if kind not in self._records:
             raise UnknownRecordError(f"no kind {kind!r}; HubSpot has {', '.join(self._records)}")
         return self._records[kind]
+
+
+def _links(kind: str, record: Record) -> dict[str, list[str]]:
+    """The ids that a record itself is associated with; its company is a property."""
+    if kind == "owners":
+        return {}
+    company = record["properties"].get(COMPANY.get(kind, ""))
+    return {**record["associations"], **({"companies": [company]} if company else {})}

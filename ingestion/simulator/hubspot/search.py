@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ingestion.simulator.hubspot.definitions import TYPES
+from ingestion.simulator.hubspot.definitions import CREATED, TYPES
 
 Record = dict[str, Any]
 Value = float | str | None
@@ -97,7 +97,7 @@ def _compares(value: Any, operator: str, bound: Any) -> bool:
 
 def _sort(kind: str, found: list[Record], sorts: Sequence[Any]) -> None:
     """By the first sort alone, as HubSpot takes only one; without any, oldest first."""
-    given = sorts[0] if sorts else {"propertyName": "createdate"}
+    given = sorts[0] if sorts else {"propertyName": CREATED[kind]}
     if isinstance(given, str):
         given = {"propertyName": given}
     of = _reader(kind, given.get("propertyName", ""))

@@ -164,6 +164,24 @@ FIELDS: dict[str, dict[str, str]] = {
         "CommentBody": "textarea",
         **_AUDIT,
     },
+    "EmailMessage": {
+        "Id": "id",
+        "IsDeleted": "boolean",
+        "ParentId": "reference",
+        "Subject": "string",
+        "TextBody": "textarea",
+        "HtmlBody": "textarea",
+        "FromName": "string",
+        "FromAddress": "email",
+        "ToAddress": "string",
+        "CcAddress": "string",
+        "Incoming": "boolean",
+        "IsExternallyVisible": "boolean",
+        "HasAttachment": "boolean",
+        "Status": "picklist",
+        "MessageDate": "datetime",
+        **_AUDIT,
+    },
 }
 
 # An org's own words for how a case stands, and whether it is closed then; a new one has the first.
@@ -175,6 +193,9 @@ CASE_STATUSES = {
     "Escalated": False,
     "Closed": True,
 }
+
+# What has been said about a case, and goes with it.
+OF_CASES = ("CaseComment", "EmailMessage")
 
 REFERENCES = {
     "MasterRecordId": ("Account",),
@@ -194,6 +215,7 @@ _REFERENCES_OF = {
     ("Case", "ParentId"): ("Case",),
     ("Case", "OwnerId"): ("Group", "User"),
     ("CaseComment", "ParentId"): ("Case",),
+    ("EmailMessage", "ParentId"): ("Case",),
 }
 LABELS = {
     "Account": ("Account", "Accounts"),
@@ -203,6 +225,7 @@ LABELS = {
     "OpportunityStage": ("Opportunity Stage", "Opportunity Stages"),
     "Case": ("Case", "Cases"),
     "CaseComment": ("Case Comment", "Case Comments"),
+    "EmailMessage": ("Email Message", "Email Messages"),
 }
 _EMPTY = {
     kind: {name: False if type_ == "boolean" else None for name, type_ in fields.items()}

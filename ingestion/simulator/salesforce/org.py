@@ -10,7 +10,7 @@ from ingestion.simulator.company.identifiers import (
     salesforce_id,
     salesforce_time,
 )
-from ingestion.simulator.salesforce.objects import CASE_STATUSES, FIELDS, new_record
+from ingestion.simulator.salesforce.objects import CASE_STATUSES, FIELDS, OF_CASES, new_record
 from ingestion.simulator.vendor import InvalidChangeError, UnknownRecordError, merged
 
 Record = dict[str, Any]
@@ -63,7 +63,7 @@ class Org:
         return self._put(kind, record)
 
     def delete(self, kind: str, record_id: str, at: int) -> Record:
-        """Into the recycle bin, a case with its comments; queryAll still finds them.
+        """Into the recycle bin, a case with all that was said; queryAll still finds them.
 
         Users can only be made inactive.
         """
@@ -71,9 +71,10 @@ class Org:
         if "IsDeleted" not in FIELDS[kind]:
             raise InvalidChangeError(f"{kind} records cannot be deleted; set IsActive to false")
         if kind == "Case":
-            for comment in self.records("CaseComment"):
-                if comment["ParentId"] == record["Id"]:
-                    self.change("CaseComment", comment["Id"], {"IsDeleted": True}, at)
+            for said in OF_CASES:
+                for one in self.records(said):
+                    if one["ParentId"] == record["Id"]:
+                        self.change(said, one["Id"], {"IsDeleted": True}, at)
         return self.change(kind, record["Id"], {"IsDeleted": True}, at)
 
     def _follow(self, kind: str, record: Record) -> Record:

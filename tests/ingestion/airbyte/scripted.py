@@ -58,6 +58,11 @@ def goes_round(stream: str, key: Any) -> None:
         record(stream, key)
 
 
+def rest(_: str) -> None:
+    while True:
+        signal.pause()
+
+
 def leave(status: int) -> None:
     sys.exit(status)
 

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte.installed import Installed, install, installed_command
 from ingestion.airbyte.launch import Launch, prepare_launch
 from ingestion.airbyte.manifest import CONNECTORS, load_manifest
 from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.state import State
 from ingestion.simulator import Simulator
+from ingestion.source import Source, SourceError
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 from tests.ingestion.index_under_test import settings
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source, SourceError
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
 Page = tuple[list[int], str | None]

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig, SourceError
 from ingestion.airbyte import private_folder
 from ingestion.airbyte.check import CheckResult, StreamCheck
 from ingestion.airbyte.origin import Origin
 from ingestion.airbyte.process_connector import Limits
 from ingestion.airbyte.state import State
+from ingestion.source import Source, SourceError
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
 HOSTILE = Path(__file__).with_name("hostile.py")

@@ -22,11 +22,14 @@ from sqlalchemy import text
 from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig, SyncReport, sync_source
 from ingestion.airbyte.catalog import DiscoveredStream
 from ingestion.airbyte.installed import install, installed_command
 from ingestion.airbyte.origin import Origin
 from ingestion.mapping.proposal import propose_mapping
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
 FAKER = "airbyte-source-faker"

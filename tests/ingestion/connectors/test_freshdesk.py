@@ -225,7 +225,7 @@ async def test_a_reply_that_slips_to_another_page_is_not_gone(
     monkeypatch.setattr(FreshdeskApi, "_conversations", shown_then_deleted)
     with Simulator(synced.simulator.company, page_limit=1, vendors=["freshdesk"]) as simulator:
         live = replace(synced, simulator=simulator).live()
-        wanted = Wanted("freshdesk", "ticket", key, "comment")
+        wanted = Wanted("freshdesk", "tickets", key, "comment")
         assert list(await live.refresh(TENANT, [wanted])) == []
         await live.close()
     assert len(replies) > 2

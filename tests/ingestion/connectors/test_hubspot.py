@@ -10,12 +10,16 @@ import pytest
 from starlette.requests import Request
 
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig, SyncReport, sync_source
 from ingestion.airbyte.origin import Origin
 from ingestion.simulator import Company, Simulator
 from ingestion.simulator.hubspot.api import HubSpotApi
 from ingestion.simulator.hubspot.portal import Portal
 from ingestion.simulator.hubspot.search import LIMIT
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.workspace.source_config import SourceConfig
+from tests.ingestion.connectors.hubspot_records import records_of, row_of, rows_of_stream
 from tests.ingestion.index_under_test import TENANT, Index
 
 Record = dict[str, Any]
@@ -27,35 +31,20 @@ OBJECTS = [
     ("contacts", "contact"),
     ("deals", "opportunity"),
     ("tickets", "ticket"),
+    ("notes", "comment"),
+    ("emails", "comment"),
 ]
-
-
-def _records(index: Index, kind: str) -> dict[str, Record]:
-    """What is not in the recycling bin, by id."""
-    portal = Portal(index.simulator.company)
-    found = portal.records(kind)
-    if kind == "owners":
-        found += portal.records(kind, archived=True)  # who left is still known
-    return {record["id"]: record for record in found}
-
-
-def _row(index: Index, entity: str, remote_id: str) -> Any:
-    (row,) = [
-        row
-        for row in index.rows(entity, source="hubspot", deleted=True)
-        if row["remote_id"] == remote_id
-    ]
-    return row
 
 
 @pytest.mark.parametrize(("kind", "entity"), OBJECTS)
 def test_every_object_is_a_row(filled: Index, kind: str, entity: str) -> None:
-    rows = filled.rows(entity, source="hubspot")
-    assert {row["remote_id"] for row in rows} == _records(filled, kind).keys()
+    records = records_of(filled, kind)
+    assert records
+    assert {row["remote_id"] for row in rows_of_stream(filled, kind, entity)} == records.keys()
 
 
 def test_companies_have_their_values(filled: Index) -> None:
-    records = _records(filled, "companies")
+    records = records_of(filled, "companies")
     for row in filled.rows("account", source="hubspot"):
         given = records[row["remote_id"]]["properties"]
         assert row["name"] == given["name"]
@@ -67,7 +56,7 @@ def test_companies_have_their_values(filled: Index) -> None:
 
 
 def test_only_properties_of_the_customers_own_making_are_custom(filled: Index) -> None:
-    records = _records(filled, "companies")
+    records = records_of(filled, "companies")
     for row in filled.rows("account", source="hubspot"):
         given = records[row["remote_id"]]["properties"]
         own = {"health_score", "success_notes"}  # region and tier have fields of the model
@@ -92,7 +81,7 @@ def test_deals_follow_the_stages_of_the_account(filled: Index) -> None:
 
 
 def test_amounts_are_in_minor_units(filled: Index) -> None:
-    records = _records(filled, "deals")
+    records = records_of(filled, "deals")
     for row in filled.rows("opportunity", source="hubspot"):
         given = records[row["remote_id"]]["properties"]
         if given["amount"] is None:
@@ -119,13 +108,13 @@ def test_references_lead_to_the_row_of_the_object_they_name(
     filled: Index, entity: str, column: str, target: str, kind: str, name: str
 ) -> None:
     targets = {row["id"]: row["remote_id"] for row in filled.rows(target, source="hubspot")}
-    records = _records(filled, kind)
+    records = records_of(filled, kind)
     for row in filled.rows(entity, source="hubspot"):
         assert targets.get(row[column]) == records[row["remote_id"]]["properties"][name]
 
 
 def test_owners_who_left_stay_as_inactive_users(filled: Index) -> None:
-    records = _records(filled, "owners")
+    records = records_of(filled, "owners")
     users = filled.rows("user", source="hubspot")
     assert {row["remote_id"] for row in users if not row["active"]} == {
         key for key, record in records.items() if record["archived"]
@@ -134,19 +123,19 @@ def test_owners_who_left_stay_as_inactive_users(filled: Index) -> None:
 
 
 def test_a_changed_object_is_read_alone(synced: Index) -> None:
-    company = next(iter(_records(synced, "companies")))
+    company = next(iter(records_of(synced, "companies")))
     synced.simulator.change("hubspot", "companies", company, properties={"name": "New Name"})
     report = synced.sync("hubspot")
     assert {s.stream: s.written for s in report.streams if s.written} == {"companies": 1}
-    assert _row(synced, "account", company)["name"] == "New Name"
+    assert row_of(synced, "account", company)["name"] == "New Name"
 
 
 def test_a_deal_that_moves_is_found_in_its_new_stage(synced: Index) -> None:
-    deal = next(key for key, record in _records(synced, "deals").items()
+    deal = next(key for key, record in records_of(synced, "deals").items()
                 if record["properties"]["dealstage"] != "closedwon")  # fmt: skip
     synced.simulator.change("hubspot", "deals", deal, properties={"dealstage": "closedwon"})
     assert synced.sync("hubspot").complete
-    row = _row(synced, "opportunity", deal)
+    row = row_of(synced, "opportunity", deal)
     assert (row["stage"], row["status"], row["probability"]) == ("Closed Won", "WON", 100)
 
 
@@ -172,26 +161,26 @@ def test_what_is_in_a_stage_that_is_no_more_is_read_all_the_same(
         assert report.complete
         assert {s.stream: s.deleted for s in report.streams if s.deleted} == {}
         for kind in ("deals", "tickets"):
-            assert report.stream(kind).read == len(_records(index, kind))
+            assert report.stream(kind).read == len(records_of(index, kind))
         # The name of the stage is not known any more.
-        deal = next(key for key, record in _records(index, "deals").items()
+        deal = next(key for key, record in records_of(index, "deals").items()
                     if record["properties"]["dealstage"] == "contractsent")  # fmt: skip
         simulator.change("hubspot", "deals", deal, properties={"amount": "77"})
         again = index.sync("hubspot")
         assert {s.stream: s.written for s in again.streams if s.written} == {"deals": 1}
-        row = _row(index, "opportunity", deal)
+        row = row_of(index, "opportunity", deal)
     assert (row["stage"], row["status"], row["amount_minor"]) == ("contractsent", "OPEN", 7700)
 
 
 def test_an_account_with_one_currency_needs_it_set(synced: Index) -> None:
-    deal = next(key for key, record in _records(synced, "deals").items()
+    deal = next(key for key, record in records_of(synced, "deals").items()
                 if record["properties"]["amount"])  # fmt: skip
     synced.simulator.change("hubspot", "deals", deal, properties={"deal_currency_code": None})
     (deals,) = [s for s in synced.sync("hubspot").streams if s.stream == "deals"]
     assert deals.rejected == 1
     synced.simulator.change("hubspot", "deals", deal, properties={"amount": "12.5"})
     synced.sync("hubspot", currency="EUR")
-    row = _row(synced, "opportunity", deal)
+    row = row_of(synced, "opportunity", deal)
     assert (row["amount_minor"], row["amount_currency"]) == (1250, "EUR")
 
 
@@ -204,7 +193,7 @@ def test_more_objects_than_one_search_shows(
         small = replace(index, simulator=simulator)
         assert small.sync("hubspot").complete
         for kind, entity in OBJECTS:
-            assert len(small.rows(entity, source="hubspot")) == len(_records(small, kind))
+            assert len(rows_of_stream(small, kind, entity)) == len(records_of(small, kind))
 
 
 def test_a_used_up_day_is_not_waited_for(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +206,7 @@ def test_a_used_up_day_is_not_waited_for(index: Index, monkeypatch: pytest.Monke
 
 
 def test_archived_objects_leave_with_the_next_sync(synced: Index) -> None:
-    gone = {kind: next(iter(_records(synced, kind))) for kind, _ in OBJECTS[1:]}
+    gone = {kind: next(iter(records_of(synced, kind))) for kind, _ in OBJECTS[1:]}
     for kind, key in gone.items():
         synced.simulator.delete("hubspot", kind, key)
     report = synced.sync("hubspot")
@@ -225,8 +214,8 @@ def test_archived_objects_leave_with_the_next_sync(synced: Index) -> None:
     deleted = {stream.stream: stream.deleted for stream in report.streams if stream.deleted}
     assert deleted == {f"archived_{kind}": 1 for kind in gone}
     for kind, entity in OBJECTS[1:]:
-        left = {row["remote_id"] for row in synced.rows(entity, source="hubspot")}
-        assert left == _records(synced, kind).keys() - {gone[kind]}
+        left = {row["remote_id"] for row in rows_of_stream(synced, kind, entity)}
+        assert left == records_of(synced, kind).keys() - {gone[kind]}
     # They stay in the bin for ninety days, and are news only once.
     again = synced.sync("hubspot")
     assert {s.stream: s.written for s in again.streams if s.written or s.deleted} == {}
@@ -235,8 +224,8 @@ def test_archived_objects_leave_with_the_next_sync(synced: Index) -> None:
 
 
 def test_a_customer_loses_an_archived_company(synced: Index) -> None:
-    company = next(iter(_records(synced, "companies")))
-    row = _row(synced, "account", company)
+    company = next(iter(records_of(synced, "companies")))
+    row = row_of(synced, "account", company)
 
     def is_a_member() -> bool:
         links = synced.ask("SELECT member_id FROM remit.identity_link")
@@ -249,13 +238,13 @@ def test_a_customer_loses_an_archived_company(synced: Index) -> None:
 
 
 def test_a_restored_object_comes_back(synced: Index) -> None:
-    deal = next(iter(_records(synced, "deals")))
+    deal = next(iter(records_of(synced, "deals")))
     synced.simulator.delete("hubspot", "deals", deal)
     synced.sync("hubspot")
-    assert _row(synced, "opportunity", deal)["deleted_at"] is not None
+    assert row_of(synced, "opportunity", deal)["deleted_at"] is not None
     synced.simulator.change("hubspot", "deals", deal, archived=False)
     synced.sync("hubspot")
-    assert _row(synced, "opportunity", deal)["deleted_at"] is None
+    assert row_of(synced, "opportunity", deal)["deleted_at"] is None
 
 
 def test_an_empty_recycling_bin_is_no_reason_to_be_suspicious(
@@ -272,29 +261,6 @@ def _without_archived(records: Any) -> Any:
         return [] if archived else list(records(portal, kind))
 
     return living
-
-
-TICKET_STATUSES = {
-    "New": "NEW", "Waiting on contact": "PENDING", "Waiting on us": "OPEN", "Closed": "CLOSED",
-    # stages of the account's own: the first, one between, and one that it says is closed
-    "Kick-off": "NEW", "Data import": "OPEN", "Live": "CLOSED",
-}  # fmt: skip
-TICKET_PRIORITIES = {"LOW": "LOW", "MEDIUM": "NORMAL", "HIGH": "HIGH", "URGENT": "URGENT"}
-
-
-def test_tickets_follow_the_stages_of_the_account(filled: Index) -> None:
-    portal = Portal(filled.simulator.company)
-    labels = {s["id"]: s["label"] for p in portal.pipelines["tickets"] for s in p["stages"]}
-    for row in filled.rows("ticket", source="hubspot"):
-        record = portal.get("tickets", row["remote_id"])
-        assert record is not None
-        given = record["properties"]
-        label = labels[given["hs_pipeline_stage"]]
-        assert (row["status"], row["status_raw"]) == (TICKET_STATUSES[label], label)
-        priority = given["hs_ticket_priority"]
-        assert row["priority"] == (priority and TICKET_PRIORITIES[priority])
-        assert (row["subject"], row["channel"]) == (given["subject"], given["source_type"])
-        assert row["custom"] == {"product_area": given["product_area"]}
 
 
 @pytest.fixture
@@ -341,9 +307,9 @@ def _sync(index: Index, given: dict[str, Any]) -> SyncReport:
 
 
 def test_an_archived_owner_is_inactive(synced: Index) -> None:
-    owner = next(key for key, record in _records(synced, "owners").items()
+    owner = next(key for key, record in records_of(synced, "owners").items()
                  if not record["archived"])  # fmt: skip
     synced.simulator.delete("hubspot", "owners", owner)
     assert synced.sync("hubspot").complete
-    row = _row(synced, "user", owner)
+    row = row_of(synced, "user", owner)
     assert (row["active"], row["deleted_at"]) == (False, None)

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from index.writer import Unstorable
+from index.incoming import Unstorable
 from ingestion.mapping.document import document_text
 from ingestion.simulator import Company, Simulator
 from ingestion.simulator.jira.api import JiraApi

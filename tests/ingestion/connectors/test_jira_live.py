@@ -11,7 +11,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingestion import LiveSources
+from ingestion.live.sources import LiveSources
 from ingestion.simulator import Company, Simulator
 from ingestion.simulator.jira.api import JiraApi
 from ingestion.simulator.jira.records import ORGANIZATIONS_FIELD
@@ -40,7 +40,7 @@ async def test_the_conversation_of_a_ticket_is_read_live(synced: Index, live: Li
     for number in range(45):
         synced.simulator.create("jira", "comment", issue=issue["id"], body=f"{number}",
                                 author=issue["fields"]["reporter"])  # fmt: skip
-    wanted = Wanted("jira", "ticket", issue["id"], children="comment")
+    wanted = Wanted("jira", "issues", issue["id"], children="comment")
     assert list(await live.refresh(TENANT, [wanted])) == []
     ticket = row_of(synced, "ticket", issue["id"])["id"]
     found = [row for row in synced.rows("comment", source="jira") if row["ticket_id"] == ticket]
@@ -54,7 +54,7 @@ async def test_the_tickets_of_an_account_are_read_live(synced: Index, live: Live
     moved, other = issues[:2]
     synced.simulator.change("jira", "issue", moved["id"], fields={ORGANIZATIONS_FIELD: ["2"]})
     synced.simulator.change("jira", "issue", other["id"], fields={"summary": "Now it is worse"})
-    wanted = Wanted("jira", "account", "1", children="ticket")
+    wanted = Wanted("jira", "organizations", "1", children="ticket")
     assert list(await live.refresh(TENANT, [wanted])) == []
     assert row_of(synced, "ticket", other["id"])["subject"] == "Now it is worse"
     second = row_of(synced, "account", "2")["id"]
@@ -69,7 +69,7 @@ async def test_what_a_stranger_does_not_find_is_not_gone(
     stranger = synced.source("jira", api_token="expired-000")
     live = LiveSources(synced.database, synced.tables, synced.model, lambda: [stranger],
                        tenant=TENANT)  # fmt: skip
-    wanted = Wanted("jira", "ticket", issue, children=children)
+    wanted = Wanted("jira", "issues", issue, children=children)
     (failure,) = await live.refresh(TENANT, [wanted])
     assert "401" in failure.reason
     assert row_of(synced, "ticket", issue)["deleted_at"] is None
@@ -79,7 +79,7 @@ async def test_what_a_stranger_does_not_find_is_not_gone(
 async def test_what_is_gone_is_found_live(synced: Index, live: LiveSources) -> None:
     issue = next(iter(issues_of(synced)))
     synced.simulator.delete("jira", "issue", issue)
-    assert list(await live.refresh(TENANT, [Wanted("jira", "ticket", issue)])) == []
+    assert list(await live.refresh(TENANT, [Wanted("jira", "issues", issue)])) == []
     assert row_of(synced, "ticket", issue)["deleted_at"] is not None
 
 
@@ -98,7 +98,7 @@ async def test_what_is_no_part_of_the_source_is_not_read_live_either(
     shared = {one for issue in issues for one in issue["fields"][ORGANIZATIONS_FIELD]
               if issue["fields"]["project"]["key"] == "DEV"}  # fmt: skip
     for organization in sorted(shared):
-        wanted = Wanted("jira", "account", organization, children="ticket")
+        wanted = Wanted("jira", "organizations", organization, children="ticket")
         assert list(await live.refresh(TENANT, [wanted])) == []
     await live.close()
     found = {row["number"].partition("-")[0] for row in index.rows("ticket", source="jira")}
@@ -115,13 +115,18 @@ def _conversation(index: Index) -> tuple[str, list[str]]:
     return issue, comments
 
 
-async def _refusal(index: Index, wanted: Wanted) -> str:
+async def _refusal(index: Index, issue: str) -> str:
     """Why the conversation is not read live, of a site that gives one comment a page."""
     with Simulator(index.simulator.company, page_limit=1, vendors=["jira"]) as simulator:
         live = replace(index, simulator=simulator).live()
-        (failure,) = await live.refresh(TENANT, [wanted])
+        (failure,) = await live.refresh(TENANT, [Wanted("jira", "issues", issue, "comment")])
         await live.close()
     return failure.reason
+
+
+def _are_there(index: Index, comments: list[str]) -> bool:
+    """Whether none of them counts as deleted."""
+    return all(row_of(index, "comment", key)["deleted_at"] is None for key in comments)
 
 
 async def test_a_comment_that_slips_to_another_page_is_not_gone(
@@ -138,10 +143,9 @@ async def test_a_comment_that_slips_to_another_page_is_not_gone(
         return response
 
     monkeypatch.setattr(JiraApi, "_comments", shown_then_deleted)
-    reason = await _refusal(synced, Wanted("jira", "ticket", issue, children="comment"))
+    reason = await _refusal(synced, issue)
     assert "changed while it was read" in reason
-    for comment in comments:
-        assert row_of(synced, "comment", comment)["deleted_at"] is None
+    assert _are_there(synced, comments)
 
 
 async def test_a_list_that_ends_early_is_no_whole_list(
@@ -155,10 +159,9 @@ async def test_a_list_that_ends_early_is_no_whole_list(
         return json_response({**answer, **({"comments": []} if answer["startAt"] else {})})
 
     monkeypatch.setattr(JiraApi, "_comments", nothing_more)
-    reason = await _refusal(synced, Wanted("jira", "ticket", issue, children="comment"))
+    reason = await _refusal(synced, issue)
     assert "before its end" in reason
-    for comment in comments:
-        assert row_of(synced, "comment", comment)["deleted_at"] is None
+    assert _are_there(synced, comments)
 
 
 async def test_comments_that_a_stranger_is_not_shown_are_not_gone(
@@ -172,8 +175,7 @@ async def test_comments_that_a_stranger_is_not_shown_are_not_gone(
     stranger = synced.source("jira", api_token="expired-000")
     live = LiveSources(synced.database, synced.tables, synced.model, lambda: [stranger],
                        tenant=TENANT)  # fmt: skip
-    (failure,) = await live.refresh(TENANT, [Wanted("jira", "ticket", issue, children="comment")])
+    (failure,) = await live.refresh(TENANT, [Wanted("jira", "issues", issue, children="comment")])
     await live.close()
     assert "401" in failure.reason
-    for comment in comments:
-        assert row_of(synced, "comment", comment)["deleted_at"] is None
+    assert _are_there(synced, comments)

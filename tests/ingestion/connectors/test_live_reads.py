@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingestion import LiveSources, sync_source
+from ingestion.live.sources import LiveSources
 from ingestion.simulator import Simulator
 from ingestion.simulator.hubspot.api import HubSpotApi
+from ingestion.sync.job import sync_source
 from semantic_layer.freshness import Wanted
 from tests.ingestion.index_under_test import TENANT, Index
 
@@ -57,6 +58,13 @@ RECORDS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"properties": {"hs_pipeline_stage": "2"}},
         {"status": "PENDING", "status_raw": "Waiting on contact"},
     ),
+    (
+        "hubspot",
+        "notes",
+        "comment",
+        {"properties": {"hs_note_body": "Rewritten"}},
+        {"body": "Rewritten", "public": False},
+    ),
 ]
 
 
@@ -70,18 +78,18 @@ async def test_a_record_is_as_the_source_has_it_now(
     change: dict[str, Any],
     expected: dict[str, Any],
 ) -> None:
-    key = synced.rows(entity, source=source)[0]["remote_id"]
+    first = synced.rows(entity, source=source)[0]
+    stream, key = first["stream"], first["remote_id"]
     synced.simulator.change(source, kind, key, **change)
-    assert list(await live.refresh(TENANT, [Wanted(source, entity, key)])) == []
+    assert list(await live.refresh(TENANT, [Wanted(source, stream, key)])) == []
     (row,) = [row for row in synced.rows(entity, source=source) if row["remote_id"] == key]
     assert {name: row[name] for name in expected} == expected
     assert row["live_at"] is not None
-    reader = synced.source(source)
-    (stream,) = sync_source(
-        synced.database, synced.tables, synced.model, reader,
-        tenant=TENANT, streams=[reader.stream_of(entity) or ""],
+    (report,) = sync_source(
+        synced.database, synced.tables, synced.model, synced.source(source),
+        tenant=TENANT, streams=[stream],
     ).streams  # fmt: skip
-    assert (stream.problem, stream.written) == (None, 0)
+    assert (report.problem, report.written) == (None, 0)
 
 
 async def test_what_a_connector_cannot_read_singly_is_said(
@@ -89,8 +97,8 @@ async def test_what_a_connector_cannot_read_singly_is_said(
 ) -> None:
     # Freshdesk has no address for a single message of a conversation.
     key = synced.rows("comment", source="freshdesk")[0]["remote_id"]
-    (failure,) = await live.refresh(TENANT, [Wanted("freshdesk", "comment", key)])
-    assert "does not give out a single comment" in failure.reason
+    (failure,) = await live.refresh(TENANT, [Wanted("freshdesk", "conversations", key)])
+    assert "does not give out single records of conversations" in failure.reason
 
 
 MEMBERS = [
@@ -115,7 +123,7 @@ async def test_what_belongs_to_a_hubspot_company_is_listed_and_then_read(
     company = account["remote_id"]
     new = synced.simulator.create("hubspot", kind, properties={**given, company_property: company})
     synced.simulator.delete("hubspot", kind, row["remote_id"])
-    assert await live.refresh(TENANT, [Wanted("hubspot", "account", company, entity)]) == []
+    assert await live.refresh(TENANT, [Wanted("hubspot", "companies", company, entity)]) == []
     found = {one["remote_id"] for one in synced.rows(entity, source="hubspot")}
     assert new["id"] in found
     assert row["remote_id"] not in found
@@ -123,11 +131,35 @@ async def test_what_belongs_to_a_hubspot_company_is_listed_and_then_read(
 
 async def test_what_a_source_says_of_itself_is_remembered(synced: Index, live: LiveSources) -> None:
     deal, other, *_ = (row["remote_id"] for row in synced.rows("opportunity", source="hubspot"))
-    assert await live.refresh(TENANT, [Wanted("hubspot", "opportunity", deal)]) == []
+    assert await live.refresh(TENANT, [Wanted("hubspot", "deals", deal)]) == []
     synced.simulator.forget_requests("hubspot")
-    assert await live.refresh(TENANT, [Wanted("hubspot", "opportunity", other)]) == []
+    assert await live.refresh(TENANT, [Wanted("hubspot", "deals", other)]) == []
     assert synced.calls("hubspot", "/pipelines") == 0
     assert synced.calls("hubspot", "/properties") == 0
+
+
+async def test_a_hubspot_conversation_is_of_several_streams(
+    synced: Index, live: LiveSources
+) -> None:
+    email = next(one for one in synced.rows("comment", source="hubspot")
+                 if one["stream"] == "emails")  # fmt: skip
+    (ticket,) = [one for one in synced.rows("ticket") if one["id"] == email["ticket_id"]]
+    links = {"tickets": [ticket["remote_id"]]}
+    note = synced.simulator.create(
+        "hubspot", "notes", associations=links,
+        properties={"hs_timestamp": "2026-11-02T00:00:00Z", "hs_note_body": "Called them."},
+    )  # fmt: skip
+    synced.simulator.delete("hubspot", "emails", email["remote_id"])
+    wanted = Wanted("hubspot", "tickets", ticket["remote_id"], "comment")
+    assert await live.refresh(TENANT, [wanted]) == []
+    found = {one["remote_id"]: one for one in synced.rows("comment", source="hubspot")}
+    assert email["remote_id"] not in found
+    assert (found[note["id"]]["body"], found[note["id"]]["ticket_id"]) == (
+        "Called them.", ticket["id"],
+    )  # fmt: skip
+    # As a sync would have read them.
+    report = synced.sync("hubspot")
+    assert sum(stream.written for stream in report.streams) == 0
 
 
 LISTS: list[tuple[str, str, str, str, str, dict[str, Any], dict[str, Any]]] = [
@@ -165,13 +197,14 @@ async def test_what_belongs_to_a_record_is_listed_page_by_page(
         families.setdefault(one[column], []).append(one["remote_id"])
     families.pop(None, None)
     owner, family = max(families.items(), key=lambda item: len(item[1]))
-    (key,) = [one["remote_id"] for one in synced.rows(parent) if one["id"] == owner]
+    (above,) = [one for one in synced.rows(parent) if one["id"] == owner]
     with Simulator(synced.simulator.company, page_limit=2, vendors=[source]) as simulator:
         small = replace(synced, simulator=simulator)
         for each in family:
             simulator.change(source, kind, each, **change)
         live = small.live()
-        assert list(await live.refresh(TENANT, [Wanted(source, parent, key, entity)])) == []
+        wanted = Wanted(source, above["stream"], above["remote_id"], entity)
+        assert list(await live.refresh(TENANT, [wanted])) == []
         await live.close()
     found = {one["remote_id"]: one for one in synced.rows(entity, source=source)}
     for each in family:
@@ -188,7 +221,7 @@ async def test_a_freshdesk_conversation_is_as_it_is_now(synced: Index, live: Liv
         "freshdesk", "conversation", ticket_id=int(ticket["remote_id"]),
         user_id=int(author["remote_id"]), body_text="Any news?",
     )  # fmt: skip
-    wanted = Wanted("freshdesk", "ticket", ticket["remote_id"], "comment")
+    wanted = Wanted("freshdesk", "tickets", ticket["remote_id"], "comment")
     assert list(await live.refresh(TENANT, [wanted])) == []
     found = {one["remote_id"] for one in synced.rows("comment", source="freshdesk")}
     assert str(new["id"]) in found
@@ -200,21 +233,21 @@ async def test_a_ticket_that_became_spam_leaves_with_a_live_read(
 ) -> None:
     key = synced.rows("ticket", source="freshdesk")[0]["remote_id"]
     synced.simulator.change("freshdesk", "ticket", key, spam=True)
-    assert list(await live.refresh(TENANT, [Wanted("freshdesk", "ticket", key)])) == []
+    assert list(await live.refresh(TENANT, [Wanted("freshdesk", "tickets", key)])) == []
     assert key not in {one["remote_id"] for one in synced.rows("ticket", source="freshdesk")}
 
 
 async def test_a_token_that_nothing_can_renew_is_told(synced: Index, live: LiveSources) -> None:
     key = synced.rows("account", source="hubspot")[0]["remote_id"]
     synced.simulator.fault("hubspot", "unauthorized")
-    (failure,) = await live.refresh(TENANT, [Wanted("hubspot", "account", key)])
+    (failure,) = await live.refresh(TENANT, [Wanted("hubspot", "companies", key)])
     assert "401 (Unauthorized)" in failure.reason
 
 
 async def test_an_owner_who_left_stays_one_of_the_users(synced: Index, live: LiveSources) -> None:
     """HubSpot finds an owner who left only for those who look among the archived."""
     owner = next(row for row in synced.rows("user", source="hubspot") if not row["active"])
-    await live.refresh(TENANT, [Wanted("hubspot", "user", owner["remote_id"])])
+    await live.refresh(TENANT, [Wanted("hubspot", "owners", owner["remote_id"])])
     assert owner["id"] in {row["id"] for row in synced.rows("user", source="hubspot")}
 
 
@@ -231,7 +264,7 @@ async def test_what_was_merged_into_another_is_gone(
         return found(api, request, kind)
 
     monkeypatch.setattr(HubSpotApi, "_found", found_by_any_id)
-    assert list(await live.refresh(TENANT, [Wanted("hubspot", "contact", merged)])) == []
+    assert list(await live.refresh(TENANT, [Wanted("hubspot", "contacts", merged)])) == []
     rows = {row["remote_id"]: row for row in synced.rows("contact", source="hubspot")}
     assert merged not in rows
     assert rows[left]["live_at"] is not None

@@ -34,6 +34,7 @@ class _Counted:
         self._encoder = encoder
         self._texts = texts
         self.dimensions = encoder.dimensions
+        self.fingerprint = encoder.fingerprint
 
     def encode(self, texts: Sequence[str]) -> list[list[float]]:
         self._texts += texts

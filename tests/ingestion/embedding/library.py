@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from index.database import Database
 from index.embedding import Backlog, backlog, begin_model
+from index.entity_rows import upsert_rows
 from index.entity_tables import EntityTables
-from index.writer import register_source, upsert_rows
+from index.writer import register_source
 from ingestion.embedding import Embedded, EmbeddingJob
 from ingestion.embedding.job import LoadEncoder
 
@@ -64,7 +65,8 @@ class Library:
         return job.done
 
     def use(self, name: str, path: str | None) -> None:
-        begin_model(self.database, name, path, self.load(name, path).dimensions)
+        encoder = self.load(name, path)
+        begin_model(self.database, name, path, encoder.dimensions, encoder.fingerprint)
 
     def backlog(self) -> Backlog:
         with self.database.writing() as connection:

@@ -100,6 +100,7 @@ def test_a_row_that_changes_while_it_is_encoded_is_embedded_as_it_is_then(
         def __init__(self, encoder: Encoder) -> None:
             self._encoder = encoder
             self.dimensions = encoder.dimensions
+            self.fingerprint = encoder.fingerprint
 
         def encode(self, texts: Sequence[str]) -> list[list[float]]:
             library.put(next(changes, {"login": SUBJECTS["login"]}))
@@ -209,6 +210,7 @@ def test_a_text_that_a_model_makes_nothing_of_holds_up_no_other(
         def __init__(self, encoder: Encoder) -> None:
             self._encoder = encoder
             self.dimensions = encoder.dimensions
+            self.fingerprint = encoder.fingerprint
 
         def encode(self, texts: Sequence[str]) -> list[list[float]]:
             vectors = self._encoder.encode(texts)
@@ -296,6 +298,7 @@ def _embed_and_die(library: Library, batch: int) -> None:
         def __init__(self, encoder: Encoder) -> None:
             self._encoder = encoder
             self.dimensions = encoder.dimensions
+            self.fingerprint = encoder.fingerprint
 
         def encode(self, texts: Sequence[str]) -> list[list[float]]:
             if next(calls) == batch:
@@ -321,6 +324,7 @@ def test_two_at_once_do_each_text_once(library: Library, models: Models, small_m
         def __init__(self, encoder: Encoder) -> None:
             self._encoder = encoder
             self.dimensions = encoder.dimensions
+            self.fingerprint = encoder.fingerprint
 
         def encode(self, texts: Sequence[str]) -> list[list[float]]:
             other.run(Event())

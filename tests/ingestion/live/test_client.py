@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from index.specs import EntitySpecs
-from ingestion import Source, SourceConfig
 from ingestion.airbyte.origin import Origin
 from ingestion.live import client as module
 from ingestion.live.client import Client, NoAnswer
+from ingestion.source import Source
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
 _DRIPS = threading.Event()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from index.database import Database
-from ingestion import LiveSources
+from ingestion.live.sources import LiveSources
 from semantic_layer.freshness import Failure, Wanted
 from tests.ingestion.index_under_test import TENANT, VENDORS, Index
 
@@ -31,6 +31,13 @@ def _some(index: Index, entity: str, source: str) -> str:
     open_ones = [row for row in rows if row.get("status") not in ("CLOSED", "VOID", "CANCELED")]
     remote_id: str = open_ones[0]["remote_id"]
     return remote_id
+
+
+def _stream(index: Index, entity: str, remote_id: str) -> str:
+    row = index.row(entity, remote_id)
+    assert row is not None
+    stream: str = row["stream"]
+    return stream
 
 
 async def _refresh(live: LiveSources, *wanted: Wanted) -> list[Failure]:
@@ -69,7 +76,7 @@ async def test_one_record(
 ) -> None:
     key = _some(synced, entity, source)
     synced.simulator.change(source, kind, key, **change)
-    assert await _refresh(live, Wanted(source, entity, key)) == []
+    assert await _refresh(live, Wanted(source, _stream(synced, entity, key), key)) == []
     row = synced.row(entity, key)
     assert row is not None
     assert {name: row[name] for name in expected} == expected
@@ -84,7 +91,7 @@ async def test_unchanged_record_is_fresh_though_nothing_is_written(
 ) -> None:
     key = _some(synced, "ticket", "zendesk")
     before = synced.contents()
-    assert await _refresh(live, Wanted("zendesk", "ticket", key)) == []
+    assert await _refresh(live, Wanted("zendesk", "tickets", key)) == []
     assert synced.contents() == before
     row = synced.row("ticket", key)
     assert row is not None
@@ -108,7 +115,7 @@ async def test_record_that_is_gone_is_marked_deleted(
     key = _some(synced, entity, source)
     before = synced.row(entity, key)
     synced.simulator.delete(source, kind, key)
-    assert await _refresh(live, Wanted(source, entity, key)) == []
+    assert await _refresh(live, Wanted(source, _stream(synced, entity, key), key)) == []
     row = synced.row(entity, key)
     assert before is not None
     assert row is not None
@@ -126,7 +133,7 @@ async def test_deleted_account_leaves_its_customer(synced: Index, live: LiveSour
     synced.sync("salesforce")
     assert "Short-lived" in {row["name"] for row in synced.rows("customer")}
     synced.simulator.delete("salesforce", "Account", record["Id"])
-    assert await _refresh(live, Wanted("salesforce", "account", record["Id"])) == []
+    assert await _refresh(live, Wanted("salesforce", "accounts", record["Id"])) == []
     assert "Short-lived" not in {row["name"] for row in synced.rows("customer")}
 
 
@@ -156,7 +163,8 @@ async def test_records_under_a_parent(
     assert expected
     before = synced.contents()
     synced.simulator.forget_requests(source)
-    assert await _refresh(live, Wanted(source, parent, owner["remote_id"], child)) == []
+    wanted = Wanted(source, owner["stream"], owner["remote_id"], child)
+    assert await _refresh(live, wanted) == []
     rows = [row for row in synced.rows(child) if row[key] == owner["id"]]
     assert {row["remote_id"] for row in rows} == expected
     assert all(row["live_at"] is not None for row in rows)
@@ -181,7 +189,9 @@ async def test_children_that_came_moved_or_went(synced: Index, live: LiveSources
         organization_id=int(owner["remote_id"]),
         subject="Just now",
     )
-    assert await _refresh(live, Wanted("zendesk", "account", owner["remote_id"], "ticket")) == []
+    assert (
+        await _refresh(live, Wanted("zendesk", "organizations", owner["remote_id"], "ticket")) == []
+    )
     after = {row["remote_id"]: row for row in synced.rows("ticket", deleted=True)}
     assert after[str(new["id"])]["account_id"] == owner["id"]
     assert after[moved]["account_id"] == other["id"]
@@ -191,7 +201,7 @@ async def test_children_that_came_moved_or_went(synced: Index, live: LiveSources
 async def test_children_of_a_parent_that_is_gone(synced: Index, live: LiveSources) -> None:
     owner = _largest_family(synced, "zendesk", "account", "ticket", "account_id")
     synced.simulator.delete("zendesk", "organization", owner["remote_id"])
-    wanted = Wanted("zendesk", "account", owner["remote_id"], "ticket")
+    wanted = Wanted("zendesk", "organizations", owner["remote_id"], "ticket")
     many = synced.live(calls=500)
     assert await _refresh(many, wanted) == []
     await many.close()
@@ -209,12 +219,14 @@ async def test_children_that_a_source_has_none_of_cost_nothing(
 ) -> None:
     key = _some(synced, "account", "stripe")
     synced.simulator.forget_requests("stripe")
-    assert await _refresh(live, Wanted("stripe", "account", key, "ticket")) == []
+    assert await _refresh(live, Wanted("stripe", "customers", key, "ticket")) == []
     assert synced.calls("stripe") == 0
 
 
 async def test_many_records_of_all_sources_at_once(synced: Index, live: LiveSources) -> None:
-    wanted = [Wanted(row["source"], "account", row["remote_id"]) for row in synced.rows("account")]
+    wanted = [
+        Wanted(row["source"], row["stream"], row["remote_id"]) for row in synced.rows("account")
+    ]
     assert len({item.source for item in wanted}) == len(VENDORS)
     assert await _refresh(live, *wanted) == []
     assert all(row["live_at"] is not None for row in synced.rows("account"))
@@ -222,7 +234,7 @@ async def test_many_records_of_all_sources_at_once(synced: Index, live: LiveSour
 
 async def test_callers_share_one_request(synced: Index, live: LiveSources) -> None:
     key = _some(synced, "ticket", "zendesk")
-    wanted = Wanted("zendesk", "ticket", key)
+    wanted = Wanted("zendesk", "tickets", key)
     synced.simulator.fault("zendesk", "slow", seconds=0.3, times=1, path_prefix="/api/v2/tickets")
     synced.simulator.forget_requests("zendesk")
     answers = await asyncio.gather(*(_refresh(live, wanted, wanted) for _ in range(5)))
@@ -234,7 +246,7 @@ async def test_caller_that_gives_up_does_not_take_the_others_down(
     synced: Index, live: LiveSources
 ) -> None:
     key = _some(synced, "ticket", "zendesk")
-    wanted = Wanted("zendesk", "ticket", key)
+    wanted = Wanted("zendesk", "tickets", key)
     synced.simulator.change("zendesk", "ticket", key, subject="Seen by the patient")
     synced.simulator.fault("zendesk", "slow", seconds=0.5, times=1, path_prefix="/api/v2/tickets")
     impatient = asyncio.create_task(_refresh(live, wanted))
@@ -268,18 +280,18 @@ async def test_source_in_trouble_is_told_and_nothing_is_lost(
     key = _some(synced, "ticket", "zendesk")
     before = synced.contents()
     synced.simulator.fault("zendesk", kind)
-    wanted = Wanted("zendesk", "ticket", key)
+    wanted = Wanted("zendesk", "tickets", key)
     assert await _refresh(live, wanted) == [Failure(wanted, said)]
     assert synced.contents() == before
     # The other sources are not touched by it.
-    account = Wanted("stripe", "account", _some(synced, "account", "stripe"))
+    account = Wanted("stripe", "customers", _some(synced, "account", "stripe"))
     assert await _refresh(live, account) == []
     synced.simulator.clear_faults("zendesk")
     assert await _refresh(live, wanted) == []
 
 
 async def test_expired_session_is_renewed(synced: Index, live: LiveSources) -> None:
-    wanted = Wanted("salesforce", "account", _some(synced, "account", "salesforce"))
+    wanted = Wanted("salesforce", "accounts", _some(synced, "account", "salesforce"))
     assert await _refresh(live, wanted) == []
     synced.simulator.expire_tokens()
     assert await _refresh(live, wanted) == []
@@ -287,7 +299,7 @@ async def test_expired_session_is_renewed(synced: Index, live: LiveSources) -> N
 
 async def test_source_that_keeps_failing_is_left_alone_for_a_while(synced: Index) -> None:
     live = synced.live(seconds_open=0.2)
-    wanted = Wanted("zendesk", "ticket", _some(synced, "ticket", "zendesk"))
+    wanted = Wanted("zendesk", "tickets", _some(synced, "ticket", "zendesk"))
     synced.simulator.fault("zendesk", "server_error")
     for _ in range(5):
         assert "500" in _reason(await _refresh(live, wanted))
@@ -303,16 +315,16 @@ async def test_source_that_keeps_failing_is_left_alone_for_a_while(synced: Index
 async def test_missing_record_is_no_failure_of_the_source(synced: Index) -> None:
     live = synced.live()
     for _ in range(10):
-        assert await _refresh(live, Wanted("zendesk", "ticket", "999999")) == []
+        assert await _refresh(live, Wanted("zendesk", "tickets", "999999")) == []
     assert (
-        await _refresh(live, Wanted("zendesk", "ticket", _some(synced, "ticket", "zendesk"))) == []
+        await _refresh(live, Wanted("zendesk", "tickets", _some(synced, "ticket", "zendesk"))) == []
     )
     await live.close()
 
 
 async def test_budget_of_requests(synced: Index) -> None:
     live = synced.live(calls=3)
-    wanted = [Wanted("zendesk", "ticket", row["remote_id"]) for row in synced.rows("ticket")[:5]]
+    wanted = [Wanted("zendesk", "tickets", row["remote_id"]) for row in synced.rows("ticket")[:5]]
     synced.simulator.forget_requests("zendesk")
     failures = await _refresh(live, *wanted)
     assert len(failures) == 2
@@ -325,7 +337,7 @@ async def test_budget_of_requests(synced: Index) -> None:
 
 async def test_budget_of_time(synced: Index) -> None:
     live = synced.live(seconds=0.2)
-    wanted = Wanted("zendesk", "ticket", _some(synced, "ticket", "zendesk"))
+    wanted = Wanted("zendesk", "tickets", _some(synced, "ticket", "zendesk"))
     synced.simulator.fault("zendesk", "slow", seconds=1.0, times=1)
     assert _reason(await _refresh(live, wanted)) == "zendesk: it was not read within 0.2 s."
     await live.close()
@@ -336,7 +348,7 @@ async def test_people_of_an_organization(synced: Index, live: LiveSources) -> No
     user = synced.simulator.create(
         "zendesk", "user", name="New Here", organization_id=int(account["remote_id"])
     )
-    wanted = Wanted("zendesk", "account", account["remote_id"], "contact")
+    wanted = Wanted("zendesk", "organizations", account["remote_id"], "contact")
     assert await _refresh(live, wanted) == []
     row = synced.row("contact", user["id"])
     assert row is not None
@@ -345,13 +357,19 @@ async def test_people_of_an_organization(synced: Index, live: LiveSources) -> No
 
 NOT_READABLE = [
     # what is asked for, and why there is nothing to be had
-    (Wanted("zendesk", "comment", "1"), "zendesk: it does not give out a single comment."),
-    (Wanted("zendesk", "contact", "1", "ticket"), "zendesk: it does not list ticket rows by"),
-    (Wanted("hubspot", "account", "1"), "hubspot: no source of that name is configured."),
-    (Wanted("zendesk", "invoice", "1"), "zendesk: it does not give out a single invoice."),
-    (Wanted("zendesk", "ticket", "1/../2"), "zendesk: the id has characters that no id"),
-    (Wanted("zendesk", "ticket", ".."), "zendesk: the id has characters that no id"),
-    (Wanted("salesforce", "account", "' OR Id != '", "contact"), "salesforce: the id has char"),
+    (
+        Wanted("zendesk", "comments", "1"),
+        "zendesk: it does not give out single records of comments.",
+    ),
+    (Wanted("zendesk", "users", "1", "ticket"), "zendesk: it does not list ticket rows by"),
+    (Wanted("hubspot", "companies", "1"), "hubspot: no source of that name is configured."),
+    (
+        Wanted("zendesk", "invoices", "1"),
+        "zendesk: it does not give out single records of invoices.",
+    ),
+    (Wanted("zendesk", "tickets", "1/../2"), "zendesk: the id has characters that no id"),
+    (Wanted("zendesk", "tickets", ".."), "zendesk: the id has characters that no id"),
+    (Wanted("salesforce", "accounts", "' OR Id != '", "contact"), "salesforce: the id has char"),
 ]
 
 
@@ -371,7 +389,7 @@ async def test_record_that_cannot_be_used_is_told_and_set_aside(
     key = _some(synced, "ticket", "zendesk")
     before = synced.row("ticket", key)
     synced.simulator.change("zendesk", "ticket", key, due_at="some day")
-    said = _reason(await _refresh(live, Wanted("zendesk", "ticket", key)))
+    said = _reason(await _refresh(live, Wanted("zendesk", "tickets", key)))
     assert said == "zendesk: 1 of its records cannot be used: field due_at: it is not a time."
     assert synced.row("ticket", key) == before
     (rejected,) = synced.ask("SELECT * FROM remit.rejected_record")
@@ -386,7 +404,7 @@ async def test_older_content_of_a_sync_does_not_replace_a_live_read(
     key = _some(synced, "account", "stripe")
     synced.simulator.change("stripe", "customer", key, name="Older")
     synced.simulator.change("stripe", "customer", key, name="Newest")
-    assert await _refresh(live, Wanted("stripe", "account", key)) == []
+    assert await _refresh(live, Wanted("stripe", "customers", key)) == []
     synced.sync("stripe")
     row = synced.row("account", key)
     assert row is not None
@@ -396,7 +414,7 @@ async def test_older_content_of_a_sync_does_not_replace_a_live_read(
 async def test_database_that_is_away_is_no_fault_of_the_source(
     synced: Index, live: LiveSources
 ) -> None:
-    wanted = Wanted("zendesk", "account", _some(synced, "account", "zendesk"), "ticket")
+    wanted = Wanted("zendesk", "organizations", _some(synced, "account", "zendesk"), "ticket")
     name = synced.ask("SELECT current_database() AS name")[0]["name"]
     away = replace(synced, database=Database(synced.database.url.replace(name, "nowhere")))
     elsewhere = away.live()
@@ -411,7 +429,7 @@ async def test_credentials_of_one_tenant_read_nothing_for_another(
 ) -> None:
     synced.simulator.forget_requests("zendesk")
     before = synced.ask("SELECT count(*) FROM remit.record")
-    wanted = Wanted("zendesk", "ticket", _some(synced, "ticket", "zendesk"))
+    wanted = Wanted("zendesk", "tickets", _some(synced, "ticket", "zendesk"))
     (failure,) = await live.refresh("somebody else", [wanted])
     assert failure.reason == "zendesk: no source of that name is configured."
     assert synced.calls("zendesk") == 0

@@ -19,7 +19,7 @@ _PATIENCE = 30
 async def test_a_read_that_began_before_a_deletion_does_not_revive(synced: Index) -> None:
     live = synced.live()
     key = synced.rows("ticket", source="zendesk")[0]["remote_id"]
-    wanted = Wanted("zendesk", "ticket", key)
+    wanted = Wanted("zendesk", "tickets", key)
     synced.simulator.fault("zendesk", "slow", seconds=4)
     try:
         reading = asyncio.create_task(live.refresh(TENANT, [wanted]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from index.writer import Unstorable
+from index.incoming import Unstorable
 from ingestion.mapping.format import Key
 from ingestion.mapping.key import compile_key
 

@@ -9,10 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from index.writer import Stream, Unstorable, row_id
-from ingestion import Source, SourceConfig
+from index.incoming import Unstorable
+from index.stream import Stream, row_id
 from ingestion.airbyte.origin import Origin
 from ingestion.mapping.mapper import Mapped, Unmappable
+from ingestion.source import Source
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

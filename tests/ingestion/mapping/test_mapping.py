@@ -19,9 +19,9 @@ TICKETS: dict[str, Any] = {
 }
 
 
-def _load(directory: Path, model: Model, **stream: Any) -> None:
+def _load(directory: Path, model: Model, streams: dict[str, Any]) -> None:
     path = directory / "mapping.yaml"
-    path.write_text(yaml.safe_dump({"streams": {"tickets": {**TICKETS, **stream}}}))
+    path.write_text(yaml.safe_dump({"streams": streams}))
     load_mapping(path, model.specs)
 
 
@@ -54,6 +54,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"entities": _entity(references={"account_id": {"path": "x", "stream": "orgs"}})},
         "there is no stream 'orgs'",
+    ),
+    (
+        {"entities": _entity(references={"account_id": {"path": "x", "stream": "tickets"}})},
+        "it leads to account or customer, and stream 'tickets' gives none",
     ),
     # enums lead to canonical values only
     ({"entities": _entity(fields={"status": {"path": "s", "map": {"n": "NEU"}}})}, "it has NEU"),
@@ -92,20 +96,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "'x' is no reference of ticket",
     ),
     # one way to the next page, whole
-    ({"live": _listing(next="n", linked=True)}, "at most one of next, linked, after, offset"),
-    ({"live": _listing(after="a", offset="o")}, "at most one of next, linked, after, offset"),
-    ({"live": _listing(into="token")}, "`into` needs `next`"),
-    ({"live": _listing(total="total")}, "`total` needs `offset`"),
+    ({"live": _listing(pages={"next": "n", "linked": True})}, "exactly one of next, linked, after"),
+    ({"live": _listing(pages={"more": "m"})}, "exactly one of next, linked, after, offset"),
+    ({"live": _listing(pages={"linked": True, "into": "token"})}, "`into` needs `next`"),
+    ({"live": _listing(pages={"linked": True, "total": "total"})}, "`total` needs `offset`"),
     # words that nothing gives
     ({"live": {"path": "/tickets/{key}"}}, "{key}"),
     ({"live": {"path": "/", "parameters": {"q": "{id} {own}"}}}, "{own}"),
-    (
-        {
-            "entities": _entity(references={"account_id": {"path": "a", "stream": "tickets"}}),
-            "live": _listing(add={"account_id": "{parent}"}),
-        },
-        "{parent}",
-    ),
+    ({"live": _listing(add={"account_id": "{parent}"})}, "{parent}"),
     # what deletes in another stream has a stream to delete in, and nothing of its own
     ({"deletes": "cases"}, "there is no stream 'cases' to delete in"),
     ({"deletes": "tickets"}, "there is no stream 'tickets' to delete in"),
@@ -117,35 +115,60 @@ def test_mapping_is_refused(
     tmp_path: Path, model: Model, stream: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        _load(tmp_path, model, **stream)
+        _load(tmp_path, model, {"tickets": {**TICKETS, **stream}})
     assert said in str(refused.value)
     assert "mapping.yaml" in str(refused.value)
 
 
-def test_an_entity_comes_from_one_stream(tmp_path: Path, model: Model) -> None:
-    path = tmp_path / "mapping.yaml"
-    path.write_text(yaml.safe_dump({"streams": {"cases": TICKETS, "tickets": TICKETS}}))
-    with pytest.raises(ConfigurationError, match="ticket comes from both cases and tickets"):
-        load_mapping(path, model.specs)
-
-
 def test_a_stream_that_deletes_in_another_has_no_entities(tmp_path: Path, model: Model) -> None:
-    path = tmp_path / "mapping.yaml"
     tombs = {**TICKETS, "deletes": "tickets"}
-    path.write_text(yaml.safe_dump({"streams": {"tickets": TICKETS, "archived": tombs}}))
     with pytest.raises(ConfigurationError, match="keeps no records, so it has no entities"):
-        load_mapping(path, model.specs)
+        _load(tmp_path, model, {"tickets": TICKETS, "archived": tombs})
+
+
+NOTES: dict[str, Any] = {
+    "key": "id",
+    "entities": [
+        {
+            "entity": "comment",
+            "fields": {"body": "text"},
+            "references": {"ticket_id": {"path": "ticket", "stream": "tickets"}},
+        }
+    ],
+}
+
+
+def _conversation(*listed: str, **streams: Any) -> dict[str, Any]:
+    """Tickets that list the comments of these streams."""
+    listings = [{"stream": stream, "by": "ticket_id", "path": "/{id}"} for stream in listed]
+    tickets = {**TICKETS, "live": {"children": {"comment": listings}}}
+    return {"tickets": tickets, "notes": NOTES, "emails": NOTES, **streams}
+
+
+def test_an_entity_comes_from_several_streams(tmp_path: Path, model: Model) -> None:
+    _load(tmp_path, model, _conversation("notes", "emails"))
+
+
+def test_a_list_leaves_out_no_stream_of_its_rows(tmp_path: Path, model: Model) -> None:
+    with pytest.raises(ConfigurationError, match="come from stream 'emails', too, and no entry"):
+        _load(tmp_path, model, _conversation("notes"))
+    # Those that belong to something else have no place in it.
+    _load(tmp_path, model, _conversation("notes", emails=_of("cases"), cases=TICKETS))
+
+
+def test_what_is_listed_belongs_to_the_record_that_lists_it(tmp_path: Path, model: Model) -> None:
+    with pytest.raises(ConfigurationError, match="of stream 'emails' does not lead to 'tickets'"):
+        _load(tmp_path, model, _conversation("notes", "emails", emails=_of("cases"), cases=TICKETS))
+
+
+def _of(stream: str) -> dict[str, Any]:
+    (mapped,) = NOTES["entities"]
+    ticket = {"path": "ticket", "stream": stream}
+    return {**NOTES, "entities": [{**mapped, "references": {"ticket_id": ticket}}]}
 
 
 def test_what_is_only_named_must_be_readable_by_itself(tmp_path: Path, model: Model) -> None:
-    path = tmp_path / "mapping.yaml"
-    account = {"path": "a", "stream": "tickets"}
-    listing = {"stream": "tickets", "by": "account_id", "path": "/", "records": "r", "key": "k"}
-    stream = {
-        "key": "id",
-        "entities": _entity(references={"account_id": account}),
-        "live": {"children": {"ticket": listing}},
-    }
-    path.write_text(yaml.safe_dump({"streams": {"tickets": stream}}))
-    with pytest.raises(ConfigurationError, match=r"tickets has no live\.path"):
-        load_mapping(path, model.specs)
+    listing = {"stream": "notes", "by": "ticket_id", "path": "/", "records": "r", "key": "k"}
+    tickets = {**TICKETS, "live": {"children": {"comment": listing}}}
+    with pytest.raises(ConfigurationError, match=r"notes has no live\.path"):
+        _load(tmp_path, model, {"tickets": tickets, "notes": NOTES})

@@ -16,11 +16,12 @@ import pytest
 
 from index.errors import ConfigurationError
 from index.writer import register_source
-from ingestion import Source
 from ingestion.schedule import Every, set_schedule
+from ingestion.schedule import worker as worker_module
 from ingestion.schedule.queue_tables import migrate_queue
 from ingestion.schedule.stream_health import stream_health
 from ingestion.schedule.worker import Worker
+from ingestion.source import Source
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT, Index
 
@@ -28,6 +29,13 @@ _RARELY = Every(86_400)
 _PATIENCE = 60
 _STREAMS = ("users", "organizations", "tickets", "comments")
 _TICKETS = "/api/v2/incremental/tickets"
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers here look and try again more often; how often they do so is not what is tested."""
+    monkeypatch.setattr(worker_module, "TICK", 0.2)
+    monkeypatch.setattr(worker_module, "_AGAIN", 1)
 
 
 @pytest.fixture
@@ -195,6 +203,36 @@ def test_a_reconcile_that_removes_nothing_says_so_until_the_next(synced: Index) 
     synced.sync("zendesk", reconcile=True, allow_deletes=True)
     with synced.database.writing() as connection:
         assert {each.reconcile_problem for each in stream_health(connection, TENANT)} == {None}
+
+
+def test_reconciles_leave_room_for_syncs(synced: Index) -> None:
+    """Two are due before a sync is, for a worker that does two things at once."""
+    with synced.database.writing() as connection:
+        migrate_queue(connection)
+        for source, stream in (("zendesk", "comments"), ("stripe", "customers")):
+            set_schedule(connection, TENANT, source, stream, _RARELY, reconcile=True)
+        set_schedule(connection, TENANT, "salesforce", None, _RARELY)
+    synced.ask(
+        "UPDATE remit.schedule SET next_at = now() - interval '1 hour' WHERE reconcile RETURNING 1"
+    )
+    begun: list[str] = []
+    may_go_on = threading.Event()
+
+    def find(name: str) -> Source:
+        if name != "salesforce":
+            begun.append(name)
+            assert may_go_on.wait(_PATIENCE)
+        return synced.source(name)
+
+    with _working(synced, find):
+        try:
+            _wait_until(lambda: _cause_of_ended(synced) == ["schedule"], "the sync")
+            assert len(begun) == 1
+        finally:
+            may_go_on.set()
+        _wait_until(lambda: not _jobs(synced), "the reconciles")
+    assert sorted(begun) == ["stripe", "zendesk"]
+    assert sorted(_cause_of_ended(synced)) == ["reconcile", "reconcile", "schedule"]
 
 
 def _cause_of_ended(index: Index) -> list[str]:

@@ -8,6 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from hubspot import HubSpot  # type: ignore[import-untyped]
+from hubspot.crm.associations.v4 import (  # type: ignore[import-untyped]
+    BatchInputPublicFetchAssociationsBatchRequest,
+    PublicFetchAssociationsBatchRequest,
+)
 from hubspot.crm.companies import (  # type: ignore[import-untyped]
     ApiException,
     PublicObjectSearchRequest,
@@ -63,6 +67,16 @@ SHAPES = [
     ("/crm/v3/objects/deals?associations=companies", "deals", "SimplePublicObjectWithAssociations"),
     ("/crm/v3/owners", "owners", "PublicOwner"),
     ("/crm/v3/objects/tickets", "tickets", "SimplePublicObjectWithAssociations"),
+    (
+        "/crm/v3/objects/emails?associations=tickets",
+        "objects.emails",
+        "SimplePublicObjectWithAssociations",
+    ),
+    (
+        "/crm/v3/objects/notes?associations=tickets",
+        "objects.notes",
+        "SimplePublicObjectWithAssociations",
+    ),
     ("/crm/v3/pipelines/deals", "pipelines", "Pipeline"),
     ("/crm/v3/pipelines/tickets", "pipelines", "Pipeline"),
     ("/crm/v3/properties/contacts", "properties", "ModelProperty"),
@@ -220,7 +234,39 @@ def test_associations(client: Any, hub: Simulator) -> None:
     with _http(hub) as http:
         path = f"/crm/v4/objects/contacts/{contact_id}/associations/companies"
         (found,) = http.get(path).json()["results"]
-    assert found["toObjectId"] == companies[contact_id]
+    assert str(found["toObjectId"]) == companies[contact_id]
+
+
+def test_associations_of_many_are_told_at_once(client: Any, hub: Simulator) -> None:
+    """What has none is not among the results but among the errors, each by its id."""
+    tickets = client.crm.tickets.get_all(associations=["contacts"])
+    expected = {
+        ticket.id: [found.id for found in ticket.associations["contacts"].results]
+        for ticket in tickets
+        if ticket.associations
+    }
+    alone = {ticket.id for ticket in tickets} - expected.keys()
+    assert expected
+    assert alone
+    ids = BatchInputPublicFetchAssociationsBatchRequest(
+        inputs=[PublicFetchAssociationsBatchRequest(id=ticket.id) for ticket in tickets]
+    )
+    answer = client.crm.associations.v4.batch_api.get_page("tickets", "contacts", ids)
+    found = {one._from.id: [str(to.to_object_id) for to in one.to] for one in answer.results}
+    assert found == expected
+    assert {key for error in answer.errors for key in error.context["fromObjectId"]} == alone
+    with _http(hub) as http:
+        refused = http.post("/crm/v4/associations/tickets/contacts/batch/read", json={"inputs": []})
+    assert refused.status_code == 400
+
+
+def test_what_is_said_about_a_ticket_is_associated_with_it(client: Any) -> None:
+    emails = client.crm.objects.emails.basic_api
+    listed = emails.get_page(associations=["tickets", "contacts"]).results
+    (ticket,) = listed[0].associations["tickets"].results
+    assert ticket.type == "email_to_ticket"
+    of_ticket = client.crm.associations.v4.basic_api.get_page("tickets", ticket.id, "emails")
+    assert int(listed[0].id) in [int(found.to_object_id) for found in of_ticket.results]
 
 
 def test_refusals(client: Any, hub: Simulator) -> None:

@@ -7,6 +7,14 @@ import pytest
 from index.database import Database
 from semantic_layer import Model
 from tests.ingestion.sync.desk.desk import Desk, DeskIndex, filled_desk, serving
+from tests.ingestion.sync.forked import Forks
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Forks]:
+    """Begins syncs that can be killed; the orders are those of sync_and_die.py."""
+    with Forks(module="tests.ingestion.sync.sync_and_die") as forks:
+        yield forks
 
 
 @pytest.fixture

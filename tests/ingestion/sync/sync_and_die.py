@@ -1,7 +1,7 @@
-"""A sync in a process of its own, which the tests can kill.
+"""Syncs in processes of their own, which the tests can kill or which kill themselves.
 
-It takes one argument of JSON: the `url` of the database, `settings` by vendor, after how many
-batches it dies (`die_after`), and the `command` of a connector if it is not the vendor's.
+An order is a line of JSON: the `url` of the database, `settings` by vendor, after how many batches
+it dies (`die_after`), and the `command` of a connector if it is not the vendor's.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import Progress, Source, SourceConfig, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import Progress
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import load_model
+from tests.ingestion.sync.forked import serve
 
 TENANT = "northbeam"
 
 
-def main(
+def sync(
     url: str,
     settings: dict[str, dict[str, object]],
     die_after: int | None,
@@ -50,5 +53,10 @@ def main(
         )
 
 
+def _run(order: str) -> int:
+    sync(**json.loads(order))
+    return 0
+
+
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    serve(_run)

@@ -37,7 +37,7 @@ async def test_live_reads_during_a_sync(synced: Index) -> None:
     tickets = [row for row in synced.rows("ticket", source="zendesk") if row["status"] != "CLOSED"]
     for number, row in enumerate(tickets):
         synced.simulator.change("zendesk", "ticket", row["remote_id"], subject=f"New {number}")
-    wanted = [Wanted("zendesk", "ticket", row["remote_id"]) for row in reversed(tickets)]
+    wanted = [Wanted("zendesk", "tickets", row["remote_id"]) for row in reversed(tickets)]
     live = synced.live()
     with ThreadPoolExecutor(1) as pool:
         sync = pool.submit(synced.sync, "zendesk")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import text
 
 from index.chunks import cut_due
-from ingestion import Receipt, erase
+from ingestion.erasure import Receipt, erase
 from ingestion.workspace.removal import forget_source
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex

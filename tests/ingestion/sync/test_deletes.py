@@ -11,9 +11,12 @@ import pytest
 from index.database import clock
 from index.removal import mark_deleted, purge
 from index.writer import write_batch
-from ingestion import Source, SourceConfig, StreamReport, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
 from ingestion.sync.reconcile import is_too_much
+from ingestion.sync.report import StreamReport
+from ingestion.workspace.source_config import SourceConfig
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk import desk as desk_module
 from tests.ingestion.sync.desk.desk import DeskIndex, filled_desk

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from index.errors import InvalidRequest
-from ingestion import Receipt, erase
-from ingestion.erasure import preview_erasure
+from ingestion.erasure import Receipt, erase, preview_erasure
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 
@@ -117,7 +116,7 @@ def test_what_cannot_be_mapped_of_theirs_is_not_set_aside(read: DeskIndex) -> No
 def test_named_by_the_id_of_a_row(read: DeskIndex) -> None:
     person = read.row("contact", "p00007")
     assert person is not None
-    _erase(read, str(person["id"]))
+    _erase(read, f"contact:{person['id']}")
     assert _mentions(read, WHOLE) == []
     assert read.row("contact", "p00007") is None
 
@@ -214,5 +213,36 @@ def test_what_stands_in_place_of_an_address_takes_nobody_along(desk_index: DeskI
     desk_index.read()
     person = desk_index.row("contact", "p00007")
     assert person is not None
-    assert _erase(desk_index, str(person["id"])).removed["rows"] == {"contact": 1, "comment": 1}
+    assert _erase(desk_index, f"contact:{person['id']}").removed["rows"] == {
+        "contact": 1,
+        "comment": 1,
+    }
     assert desk_index.row("contact", "p00008") is not None
+
+
+def test_of_what_they_opened_no_raw_record_is_left(desk_index: DeskIndex, tmp_path: Path) -> None:
+    mapped = desk_index.mapping
+    desk_index.desk.tickets["t00007"]["text"] = "Call me at home"
+    desk_index.unmap(tmp_path)
+    desk_index.read("people", "tickets")
+    desk_index.mapping = mapped
+    desk_index.desk.people["p00007"]["name"] = "Now mapped"
+    desk_index.desk.tickets["t00007"]["updated_at"] = "2026-02-01T00:00:00Z"
+    desk_index.read("people", "tickets")  # nobody has reprojected what was there
+    assert "entity.raw_record" in _mentions(desk_index, "at home")
+    assert _erase(desk_index, ADDRESS).removed["rows"] == {"contact": 1, "raw_record": 2}
+    assert _mentions(desk_index, "at home") == []
+    # The ticket itself goes on being written.
+    desk_index.desk.tickets["t00007"] |= {"text": "", "updated_at": "2026-03-01T00:00:00Z"}
+    assert desk_index.read_one("tickets").written == 1
+
+
+def test_what_was_set_aside_of_what_they_opened_goes(desk_index: DeskIndex) -> None:
+    desk_index.read()
+    desk_index.desk.tickets["t00007"] |= {
+        "text": "Call me at home", "due_at": "soon", "updated_at": "2026-02-01T00:00:00Z",
+    }  # fmt: skip
+    desk_index.read("tickets")
+    assert _mentions(desk_index, "at home") == ["remit.rejected_record"]
+    assert _erase(desk_index, ADDRESS).removed["rejected"] == 1
+    assert _mentions(desk_index, "at home") == []

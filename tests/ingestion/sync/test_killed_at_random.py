@@ -21,9 +21,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from index.embedded import embedded_database
-from index.entity_tables import EntityTables, apply
+from index.entity_tables import EntityTables
 from index.errors import Unavailable
 from index.migrations import migrate
+from index.schema_plan import apply
 from semantic_layer import Model
 from tests.conftest import connected, fresh_database
 from tests.ingestion.index_under_test import Row

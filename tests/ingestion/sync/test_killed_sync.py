@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +17,7 @@ from ingestion.simulator import Company, Simulator
 from semantic_layer import Model
 from tests.conftest import connected, fresh_database
 from tests.ingestion.index_under_test import VENDORS, Index, Row, settings
-
-_ROOT = Path(__file__).parents[3]
+from tests.ingestion.sync.forked import Forks
 
 
 @pytest.fixture(scope="module")
@@ -36,35 +33,39 @@ def undisturbed(cluster: str, template: str, model: Model, company: Company) -> 
 
 
 @pytest.mark.parametrize("die_after", [1, 7, 20, 44])
-def test_killed_after_a_commit(undisturbed: Index, database: Database, die_after: int) -> None:
+def test_killed_after_a_commit(
+    undisturbed: Index, database: Database, mortal: Forks, die_after: int
+) -> None:
     index = Index(database, undisturbed.model, undisturbed.tables, undisturbed.simulator)
-    assert _start(index, die_after=die_after).wait(60) == -signal.SIGKILL
+    mortal.start(_order(index, die_after=die_after))
+    assert mortal.wait() == -signal.SIGKILL
     _assert_resumed(index, undisturbed)
 
 
 @pytest.mark.parametrize("requests", [4, 25])
 def test_killed_in_the_middle_of_something(
-    undisturbed: Index, database: Database, requests: int
+    undisturbed: Index, database: Database, mortal: Forks, requests: int
 ) -> None:
     index = Index(database, undisturbed.model, undisturbed.tables, undisturbed.simulator)
     for vendor in VENDORS:
         index.simulator.forget_requests(vendor)
-    process = _start(index, die_after=None)
-    while process.poll() is None and sum(map(index.calls, VENDORS)) < requests:
+    pid = mortal.start(_order(index, die_after=None))
+    deadline = time.monotonic() + 60
+    while sum(map(index.calls, VENDORS)) < requests:
+        assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.kill()
-    process.wait(60)
+    os.kill(pid, signal.SIGKILL)
+    assert mortal.wait() == -signal.SIGKILL
     _assert_resumed(index, undisturbed)
 
 
-def _start(index: Index, die_after: int | None) -> subprocess.Popen[bytes]:
+def _order(index: Index, die_after: int | None) -> str:
     order = {
         "url": index.database.url,
         "settings": {vendor: settings(index.simulator, vendor) for vendor in VENDORS},
         "die_after": die_after,
     }
-    module = "tests.ingestion.sync.sync_and_die"
-    return subprocess.Popen([sys.executable, "-m", module, json.dumps(order)], cwd=_ROOT)
+    return json.dumps(order)
 
 
 def _assert_resumed(index: Index, undisturbed: Index) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from ingestion import StreamReport, sync_source
 from ingestion.airbyte.manifest import load_manifest
 from ingestion.simulator import Company, Simulator
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import StreamReport
 from tests.ingestion.index_under_test import TENANT, Index, Row
 
 pytestmark = pytest.mark.timeout(90)
@@ -36,7 +37,7 @@ def simulator(company: Company) -> Iterator[Simulator]:
 def little_patience() -> Iterator[None]:
     """A source is waited for half a second, and no minute."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ingestion.airbyte.manifest.READ_SECONDS", 0.5)
+        patched.setattr("ingestion.airbyte.completion.READ_SECONDS", 0.5)
         load_manifest.cache_clear()
         yield
     load_manifest.cache_clear()

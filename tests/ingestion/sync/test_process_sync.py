@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,33 @@ import pytest
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import Source, SourceConfig, SyncInProgress, SyncReport, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
 from ingestion.sync import turns
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import SyncReport
+from ingestion.sync.runs import SyncInProgress
+from ingestion.sync.stream_sync import SyncStopped
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 from tests.ingestion.airbyte import test_one_process
 from tests.ingestion.index_under_test import TENANT
+from tests.ingestion.sync.forked import Forks
 
 STREAMS = ("a", "b", "c")
-_ROOT = Path(__file__).parents[3]
 
 
 class Scripted:
     """A source that says what it is told to, and an index of it."""
 
     def __init__(
-        self, database: Database, model: Model, folder: Path, *, resumes: bool = False
+        self,
+        database: Database,
+        model: Model,
+        folder: Path,
+        *,
+        resumes: bool = False,
+        mapping: Path | None = None,
     ) -> None:
         self._database = database
         self._model = model
@@ -37,7 +49,7 @@ class Scripted:
         places = {name: str(folder / name) for name in ("script", "starts")}
         self._command = (sys.executable, "-I", str(test_one_process.SCRIPTED))
         self._settings = {"streams": STREAMS, "resumes": resumes, **places}
-        origin = Origin(command=self._command)
+        origin = Origin(command=self._command, mapping=mapping)
         config = SourceConfig("any", "any", self._settings, origin=origin)
         self._source = Source(config, model.specs)
 
@@ -48,7 +60,7 @@ class Scripted:
             self._database, tables, self._model, self._source, tenant=TENANT, **options
         )
 
-    def sync_and_die(self, script: list[Any], after: int) -> None:
+    def sync_and_die(self, mortal: Forks, script: list[Any], after: int) -> None:
         """Sync in a process of its own, which is killed after so many batches."""
         (self._folder / "script").write_text(json.dumps(script))
         order = {
@@ -57,11 +69,8 @@ class Scripted:
             "command": self._command,
             "die_after": after,
         }
-        module = "tests.ingestion.sync.sync_and_die"
-        process = subprocess.run(
-            [sys.executable, "-m", module, json.dumps(order)], cwd=_ROOT, timeout=60, check=False
-        )
-        assert process.returncode == -signal.SIGKILL
+        mortal.start(json.dumps(order))
+        assert mortal.wait() == -signal.SIGKILL
 
     def starts(self) -> list[Any]:
         """The streams that each process was asked for, and the state that it got."""
@@ -111,11 +120,11 @@ def test_streams_in_turn_come_through_one_process(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("batches", [1, 6, 17, 29])
 def test_a_killed_sync_of_streams_in_turn_goes_on_where_each_was(
-    database: Database, model: Model, tmp_path: Path, batches: int
+    database: Database, model: Model, mortal: Forks, tmp_path: Path, batches: int
 ) -> None:
     """The connector sends nothing again that a STATE covers, so one kept too soon would show."""
     scripted = Scripted(database, model, tmp_path, resumes=True)
-    scripted.sync_and_die(_in_turn(95), batches)
+    scripted.sync_and_die(mortal, _in_turn(95), batches)
     before = sum(map(len, scripted.keys().values()))
     deadline = time.monotonic() + 30
     while not _is_whole(scripted):  # until Postgres has noticed that the locks are nobody's
@@ -194,6 +203,34 @@ def test_a_silent_stream_is_never_fresh(scripted: Scripted) -> None:
     assert report.stream("a").complete
     assert "refused a part" in (report.stream("b").suspicion or "")
     assert report.stream("c").complete
+
+
+def test_what_came_and_is_gone_in_one_read_of_both_is_gone(
+    database: Database, model: Model, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("streams: {a: {key: id}, b: {key: id, deletes: a}}")
+    scripted = Scripted(database, model, tmp_path, mapping=mapping)
+    script = [["record", "a", 1], ["record", "a", 2], ["record", "b", 1]]
+    report = scripted.sync(script, streams=["a", "b"], batch=1)
+    assert report.stream("b").deleted == 1
+    assert scripted.keys()["a"] == ["2"]
+
+
+def test_a_silent_process_is_stopped_at_once(scripted: Scripted) -> None:
+    """It is waited for a quarter of an hour otherwise."""
+    stop = threading.Event()
+    script = [["record", "a", 1], ["state", "a", 1], ["rest", "a"], ["record", "b", 1]]
+    with ThreadPoolExecutor(1) as aside:
+        syncing = aside.submit(scripted.sync, script, stop=stop)
+        deadline = time.monotonic() + 30
+        while not scripted.keys()["a"]:  # from then on nothing comes any more
+            assert time.monotonic() < deadline
+        stop.set()
+        assert isinstance(syncing.exception(timeout=30), SyncStopped)
+    assert scripted.sync([["record", name, 2] for name in STREAMS]).complete
+    _, (_, state) = scripted.starts()
+    assert [one["stream"]["stream_state"] for one in state] == [{"id": 1}]
 
 
 def test_a_record_of_20_mb_is_set_aside(scripted: Scripted) -> None:

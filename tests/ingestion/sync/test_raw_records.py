@@ -9,10 +9,14 @@ import orjson
 import pytest
 
 from access_policies import Principal, Snapshot, load_policies
-from index.writer import Stream
-from ingestion import erase, reproject
+from index.stream import Stream
+from ingestion.erasure import erase
 from ingestion.mapping.raw_record import RawRecord
-from semantic_layer import Context, Question, Reader, Schemas, View
+from ingestion.sync.reproject import reproject
+from semantic_layer import Context, View
+from semantic_layer.reader import Reader
+from semantic_layer.schema import Schemas
+from semantic_layer.splice import Question
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 from tests.semantic_layer.world import NOW, write_policies

@@ -10,8 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from ingestion import RejectedRecord, Source, SourceConfig, rejected, replay, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.replay import RejectedRecord, rejected, replay
+from ingestion.workspace.source_config import SourceConfig
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingestion import Progress, Reprojected, SyncInProgress, reproject
-from ingestion.sync.runs import only_one
+from ingestion.sync.report import Progress
+from ingestion.sync.reproject import Reprojected, reproject
+from ingestion.sync.runs import SyncInProgress, only_one
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 

@@ -9,8 +9,9 @@ import pytest
 
 from index.errors import ConfigurationError, Unavailable
 from index.stream_state import begin_stream
-from ingestion import Progress, SyncInProgress, SyncStopped
-from ingestion.sync.runs import only_one
+from ingestion.sync.report import Progress
+from ingestion.sync.runs import SyncInProgress, only_one
+from ingestion.sync.stream_sync import SyncStopped
 from tests.ingestion.index_under_test import TENANT
 from tests.ingestion.sync.desk.desk import DeskIndex
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ingestion import Progress
 from ingestion.simulator import Company
+from ingestion.sync.report import Progress
 from tests.ingestion.index_under_test import TENANT, VENDORS, Index
 
 Record = dict[str, Any]
@@ -280,7 +280,7 @@ def test_a_sync_run_keeps_its_report(filled: Index) -> None:
 def test_streams_read_to_their_end_are_fresh(filled: Index) -> None:
     runs = {run["source"]: run["started_at"] for run in filled.ask("SELECT * FROM remit.sync_run")}
     states = filled.ask("SELECT * FROM remit.stream_state")
-    assert len(states) == 13
+    assert len(states) == 14
     for state in states:
         # as of the moment its reading began: later changes may be missing
         assert state["synced_at"] >= runs[state["source"]]

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from index.tables import stream_state
-from ingestion import SyncReport
+from ingestion.sync.report import SyncReport
 from ingestion.sync.runs import only_one
 from tests.ingestion.index_under_test import TENANT, Index
 

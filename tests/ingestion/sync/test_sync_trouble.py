@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import stamina
+from airbyte_cdk.sources.streams.http import rate_limiting
 
 from ingestion.simulator import Simulator
 from tests.ingestion.index_under_test import VENDORS, Index, settings
 from tests.ingestion.sync.desk.desk import DeskIndex
+
+
+@pytest.fixture(autouse=True)
+def _retried_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Failed requests are repeated as often as ever, without the seconds in between; that they are
+    waited out is seen in test_misbehaviour.py."""
+    monkeypatch.setattr(rate_limiting, "time", SimpleNamespace(sleep=lambda _: None))
+    with stamina.set_testing(True, attempts=100, cap=True):
+        yield
+
 
 PASSING: list[tuple[str, str, dict[str, Any]]] = [
     # vendor, trouble, what it hits

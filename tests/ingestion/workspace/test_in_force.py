@@ -10,12 +10,14 @@ from sqlalchemy import text
 
 from index.database import Database
 from index.errors import ConfigurationError
-from ingestion import Source, SourceConfig, SourcesInForce, sources_in_force
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
 from ingestion.workspace.definitions import define, held_sources, pause, retire
 from ingestion.workspace.format import SourceEntry
+from ingestion.workspace.in_force import SourcesInForce, sources_in_force
 from ingestion.workspace.sealing import Seal
 from ingestion.workspace.secret_table import set_secret
+from ingestion.workspace.source_config import SourceConfig
 from ingestion.workspace.workspace_file import read_entry
 from semantic_layer import Model
 

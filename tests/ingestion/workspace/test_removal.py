@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import MetaData, Table, func, inspect, select, text
 
 from index.database import Database
-from index.writer import Incoming, Stream, content_hash, write_batch
+from index.incoming import Incoming, content_hash
+from index.stream import Stream
+from index.writer import write_batch
 from ingestion.workspace.removal import forget_source, records_of
 from tests.api.processes import wait_until
 from tests.ingestion.index_under_test import TENANT, Index

@@ -14,8 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from index.database import Database
 from index.entity_tables import EntityTables
-from ingestion import Source, SourceConfig, StreamReport, SyncReport, sync_source
 from ingestion.airbyte.origin import Origin
+from ingestion.source import Source
+from ingestion.sync.job import sync_source
+from ingestion.sync.report import StreamReport, SyncReport
+from ingestion.workspace.source_config import SourceConfig
 from semantic_layer import Model
 from tests.ingestion.index_under_test import TENANT, Index
 
