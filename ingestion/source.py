@@ -17,7 +17,6 @@ from ingestion.airbyte.check import CheckResult, StreamCheck
 from ingestion.airbyte.connector import ConnectorError, Record, Warn
 from ingestion.airbyte.launch import prepare_launch
 from ingestion.airbyte.manifest import (
-    CONNECTORS,
     documented_limit,
     load_manifest,
     read_manifest,
@@ -26,7 +25,7 @@ from ingestion.airbyte.process_connector import ProcessConnector
 from ingestion.airbyte.redaction import Redactor
 from ingestion.airbyte.state import State
 from ingestion.mapping.format import StreamMapping, holds_raw_records
-from ingestion.mapping.loading import load_mapping
+from ingestion.mapping.loading import mapping_of
 from ingestion.mapping.mapper import Mapper
 from ingestion.request_budget import Queue, RequestBudget
 from ingestion.workspace.source_config import SourceConfig
@@ -72,7 +71,7 @@ class Source:
         self.requests_per_minute = config.requests_per_minute or documented_limit(
             self.manifest, str(self.settings.get("base_url", ""))
         )
-        self.mapped = _mapping(config, specs)
+        self.mapped = mapping_of(config.origin, specs)
         if config.origin.connector is not None:
             self._refuse_strange(stream["name"] for stream in self.manifest["streams"])
 
@@ -255,14 +254,6 @@ def _connector(
         settings["base_url"] = str(settings.get("base_url", "")).rstrip("/")
         public = (settings["base_url"],)
     return DeclarativeConnector(manifest, settings, config.name, Redactor(settings, public=public))
-
-
-def _mapping(config: SourceConfig, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
-    origin = config.origin
-    path = origin.mapping
-    if path is None and origin.connector is not None:
-        path = CONNECTORS / origin.connector / "mapping.yaml"
-    return load_mapping(path, specs) if path is not None else {}
 
 
 def _reason(error: Exception) -> str:

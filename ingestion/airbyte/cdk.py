@@ -54,6 +54,7 @@ __all__ = [
     "DpathExtractor",
     "HttpRequester",
     "InterpolatedString",
+    "JinjaInterpolation",
     "ManifestComponentTransformer",
     "ManifestReferenceResolver",
     "ModelToComponentFactory",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolation
+    from ingestion.airbyte.cdk import JinjaInterpolation
 
 
 def read_literals_safely(interpolation: type[JinjaInterpolation]) -> None:

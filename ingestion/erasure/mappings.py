@@ -14,11 +14,10 @@ from sqlalchemy import Connection, select
 from index.errors import ConfigurationError
 from index.specs import EntitySpecs
 from index.tables import source
-from ingestion.airbyte.manifest import CONNECTORS
 from ingestion.airbyte.origin import Origin
 from ingestion.erasure.tenant_rows import HeldRow
 from ingestion.mapping.format import MoneyValue, StreamMapping, Value
-from ingestion.mapping.loading import load_mapping
+from ingestion.mapping.loading import mapping_of
 
 
 class Mapped(Protocol):
@@ -67,7 +66,7 @@ def read_mappings(
     unreadable: dict[str, str] = {}
     for name, origin in origins.items():
         try:
-            read.append(_ReadMapping(name, _mapping_of(origin, specs)))
+            read.append(_ReadMapping(name, mapping_of(origin, specs)))
         except ConfigurationError as error:
             unreadable[name] = str(error)
     return read, unreadable
@@ -77,14 +76,6 @@ def known_sources(connection: Connection, tenant: str) -> list[str]:
     """The names of all sources of which something may be held."""
     query = select(source.c.name).where(source.c.tenant_id == tenant).order_by(source.c.name)
     return list(connection.execute(query).scalars())
-
-
-def _mapping_of(origin: Origin, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
-    if origin.mapping is not None:
-        return load_mapping(origin.mapping, specs)
-    if origin.connector is not None:
-        return load_mapping(CONNECTORS / origin.connector / "mapping.yaml", specs)
-    return {}
 
 
 def _paths(value: Value | MoneyValue) -> Iterator[str]:

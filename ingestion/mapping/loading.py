@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from index.errors import ConfigurationError
 from index.specs import EntitySpec, EntitySpecs, FieldSpec, FieldType
+from ingestion.airbyte.manifest import CONNECTORS
+from ingestion.airbyte.origin import Origin
 from ingestion.mapping.format import (
     PLACEHOLDER,
     RAW_RECORD,
@@ -24,6 +26,17 @@ from ingestion.mapping.format import (
     Value,
     holds_raw_records,
 )
+
+
+def mapping_of(origin: Origin, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
+    """The mapping of a source from there: its own, or that of its connector, or none.
+
+    Raises as `load_mapping` does.
+    """
+    path = origin.mapping
+    if path is None and origin.connector is not None:
+        path = CONNECTORS / origin.connector / "mapping.yaml"
+    return load_mapping(path, specs) if path is not None else {}
 
 
 def load_mapping(path: Path, specs: EntitySpecs) -> Mapping[str, StreamMapping]:

@@ -137,8 +137,14 @@ def test_entity_that_is_mapped_no_more_loses_its_rows(
         "entity: user\n        fields: {name: name,",
     )
     text = (tmp_path / "mapping.yaml").read_text()
-    references = "        references:\n          account_id: {path: company, stream: companies}\n"
-    (tmp_path / "mapping.yaml").write_text(text.replace(references, "", 1))
+    # What only contacts have, and what leads only to contacts.
+    for reference in (
+        "        references:\n          account_id: {path: company, stream: companies}\n",
+        "          requester_id: {path: requester, stream: people}\n",
+    ):
+        assert reference in text
+        text = text.replace(reference, "", 1)
+    (tmp_path / "mapping.yaml").write_text(text)
     _reproject(desk_index, streams=["people"])
     assert desk_index.keys("contact") == set()
     assert len(desk_index.keys("user")) == 60
