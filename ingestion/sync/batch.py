@@ -6,6 +6,7 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -57,9 +58,10 @@ class Committed:
 class BatchWriter:
     """Writes the batches of one stream in their order, while the next one is being read.
 
-    One batch is under way at most, in the one thread of `thread`. The stream is read since `began`,
-    by the database's clock. With `seen`, the keys that came
-    are collected; with `newest_first` as well, a key that came before is passed over.
+    One batch is under way at most, in the one thread of `thread`. The next one is filled while
+    Postgres works on it, and not before, since two threads of Python work no faster than one.
+    The stream is read since `began`, by the database's clock. With `seen`, the keys that came are
+    collected; with `newest_first` as well, a key that came before is passed over.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class BatchWriter:
             self._fields = KnownFields(connection, stream)
             self._has_rejected = has_rejected(connection, stream)
         self._under_way: Future[Committed] | None = None
+        self._mapped = Event()  # what can be done of the batch under way without Postgres
         # When the last two were written. As the first of them was, nobody had begun to fill the
         # next one, so what it holds was read after that.
         self._written_at = deque([began, began], maxlen=2)
@@ -92,7 +95,10 @@ class BatchWriter:
     def write(self, batch: Batch) -> Committed | None:
         """Begin to write; returns what the batch before brought, or raises what hindered it."""
         committed = self.finish()
+        self._mapped.clear()
         self._under_way = self._thread.submit(self._commit, batch)
+        self._under_way.add_done_callback(lambda _: self._mapped.set())  # also if it failed
+        self._mapped.wait()
         return committed
 
     def finish(self) -> Committed | None:
@@ -113,7 +119,9 @@ class BatchWriter:
         with self._database.writing() as connection:
             ensure_ours(connection, self._stream, self._run_id)
             at = clock(connection)
-            taken = self._intake.take(connection, records, at, began=self._written_at[0])
+            taken = self._intake.take(
+                connection, records, at, began=self._written_at[0], mapped=self._mapped.set
+            )
             taken.rejected += batch.rejected
             new_fields = self._fields.learn(connection, taken.fields)
             if self._has_rejected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -71,16 +71,18 @@ class Intake:
         at: datetime,
         *,
         began: datetime | None = None,
+        mapped: Callable[[], None] | None = None,
     ) -> Taken:
         """Write those that changed, in this transaction; `at` is when they were read.
 
         What was found gone after reading them `began` stays so. One that Postgres refuses is set
-        aside: Postgres does not say which, so they are then written one by one.
+        aside: Postgres does not say which, so they are then written one by one. `mapped` is called
+        when it is Postgres' turn, if it comes to that.
         """
         taken = Taken()
         try:
             with connection.begin_nested():
-                self._take(connection, records, at, began, taken)
+                self._take(connection, records, at, began, taken, mapped)
         except DataError:
             taken = Taken()
             for identified in records:
@@ -110,19 +112,22 @@ class Intake:
         at: datetime,
         began: datetime | None,
         taken: Taken,
+        mapped: Callable[[], None] | None = None,
     ) -> None:
         changed = differing(connection, self._stream, (incoming for incoming, _ in records))
         if not changed:
             return
         sent = {incoming.key: record for incoming, record in records}
-        mapped: list[Incoming] = []
+        rows: list[Incoming] = []
         for item in changed:
             record = sent[item.key]
             try:
-                mapped.append(self._mapper.project(item, record, at=at))
+                rows.append(self._mapper.project(item, record, at=at))
             except Unmappable as error:
                 taken.rejected.append(Rejection(item.key, record, str(error)))
             else:
                 taken.fields.update(record)
-        written = write_changed(connection, self._tables, self._stream, mapped, at=at, began=began)
+        if mapped is not None:
+            mapped()
+        written = write_changed(connection, self._tables, self._stream, rows, at=at, began=began)
         taken.add(written)

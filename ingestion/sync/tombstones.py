@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -32,6 +32,7 @@ class Tombstones(Intake):
         at: datetime,
         *,
         began: datetime | None = None,
+        mapped: Callable[[], None] | None = None,  # noqa: ARG002
     ) -> Taken:
         """Remove, in this transaction, those that are still held; `at` is when that was read.
 
