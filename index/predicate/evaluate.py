@@ -55,8 +55,8 @@ def evaluate(
 def evaluator(predicate: Predicate) -> Evaluator:
     """The predicate as a function, for one that meets many rows: walking the tree once is faster.
 
-    Every part is evaluated, also when the first already decides, so that an ill-typed value is
-    found whatever the order of the parts.
+    Parts are evaluated in order until one decides, so that an ill-typed value is found only where
+    the outcome depends on it.
     """
     match predicate:
         case Truth(value):
@@ -170,8 +170,10 @@ def _joined(operands: Sequence[Predicate], *, decisive: bool) -> Evaluator:
         joined: bool | None = idle
         for part in parts:
             value = part(row, caller, now)
-            if value is not idle and joined is not decisive:
-                joined = value
+            if value is decisive:
+                return decisive
+            if value is None:
+                joined = None
         return joined
 
     return test

@@ -55,8 +55,7 @@ class _Filter:
                 return self.when(operand, wanted=not wanted)
             case And(operands) | Or(operands):
                 parts = [self.when(operand, wanted=wanted) for operand in operands]
-                both = isinstance(predicate, And) is wanted
-                return and_(true(), *parts) if both else or_(false(), *parts)
+                return and_(*parts) if isinstance(predicate, And) is wanted else or_(*parts)
             case _:
                 # Rules of one policy repeat each other: each test is written, and sent, once.
                 key = predicate, wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -151,10 +152,11 @@ def _settle(predicate: Predicate, *, wanted: bool) -> Predicate:
             return Truth(not wanted)
         case Not(operand):
             return negation(_settle(operand, wanted=not wanted))
-        case And(operands):
-            return conjoin(_settle(operand, wanted=wanted) for operand in operands)
-        case Or(operands):
-            return disjoin(_settle(operand, wanted=wanted) for operand in operands)
+        case And(operands) | Or(operands):
+            settled = [_settle(operand, wanted=wanted) for operand in operands]
+            if all(map(operator.is_, settled, operands)):
+                return predicate
+            return conjoin(settled) if isinstance(predicate, And) else disjoin(settled)
         case AnyRow(path, condition):
             inner = _settle(condition, wanted=wanted)
             return NEVER if wanted and inner == NEVER else AnyRow(path, inner)

@@ -144,9 +144,11 @@ def test_value(predicate: Predicate, row: dict[str, Any], value: bool | None) ->
         (ANY_INTERNAL, {"comments": {"internal": True}}),
         (ANY_INTERNAL, {"comments": ["internal"]}),
         (ANY_INTERNAL, {"comments": [{"internal": True}, {"internal": "yes"}]}),
-        # An ill-typed value is found wherever it stands.
-        (And((NEVER, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
-        (Or((ALWAYS, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
+        # An ill-typed value is found wherever the outcome hangs on it.
+        (And((ALWAYS, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
+        (And((UNKNOWN, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
+        (Or((NEVER, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
+        (Or((UNKNOWN, Comparison("==", TITLE, Constant("7")))), {"title": 7}),
     ],
 )
 def test_ill_typed_rows_are_refused(predicate: Predicate, row: dict[str, Any]) -> None:
