@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -113,8 +113,8 @@ class Visibility:
 
     @cached_property
     def timeless(self) -> bool:
-        """Whether `rows` does not ask what time it is, so that it means the same tomorrow."""
-        return not reads_now(self.rows)
+        """Whether nothing in it asks what time it is, so that it means the same tomorrow."""
+        return not any(map(reads_now, self._predicates()))
 
     @cached_property
     def hops(self) -> frozenset[tuple[str, ...]]:
@@ -127,8 +127,9 @@ class Visibility:
         return [self.rows, *conditions]
 
 
+@cache
 def nothing(entity: str) -> Visibility:
-    """The visibility of an entity that has no policy."""
+    """The visibility of an entity that has no policy: always the same, to be known again by."""
     return Visibility(entity=entity, rows=NEVER, masks=MappingProxyType({}))
 
 

@@ -1,12 +1,14 @@
 """A page of tickets for a caller under 30 rules, against the same page under one: `true`.
 
-Both go through GraphQL to the same 200,000 rows. The caller under rules is left with allows and
-denies that look at the ticket's customer, and with masks of a text that is asked for.
+Both go through GraphQL to the same 200,000 rows. Each asks its question again and again; "new" is
+one that was never asked before. The caller under rules is left with allows and denies that look at
+the ticket's customer, and with masks of a text that is asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,6 +33,7 @@ _PAGE_INFO = "pageInfo { hasNextPage endCursor }"
 _COUNT = "totalCount alone"
 _PAGES = {
     "first page": f"{{ tickets(first: 25) {{ {_NODES} {_PAGE_INFO} }} }}",
+    "first page, new": f"{{ page$new: tickets(first: 25) {{ {_NODES} {_PAGE_INFO} }} }}",
     "deep page": f"{{ tickets(first: 25, after: $after) {{ {_NODES} {_PAGE_INFO} }} }}",
     "where": f"""{{ tickets(first: 25, where: {{status: {{eq: PENDING}}, channel: {{eq: "chat"}}}})
         {{ {_NODES} {_PAGE_INFO} }} }}""",
@@ -86,7 +89,10 @@ def _asking(database: Database, model: Model, snapshot: Snapshot) -> Asking:
     schemas = Schemas(model, limits())
     principal = desk.principal(model, "support", "EMEA", "APAC")
 
+    numbers = itertools.count()
+
     async def ask(query: str) -> Any:
+        query = query.replace("$new", str(next(numbers)))
         context = Context(principal=principal, snapshot=snapshot, now=desk.NOW)
         schema = schemas.of(View.of(model, context.visibility))
         result = await schema.execute(query, context_value=Question(reader, context))

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     FromClause,
+    Integer,
     Select,
     Text,
     and_,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -199,7 +201,9 @@ class Compiler:
             position = read_cursor(listing.after, scope.entity.spec, orders)
             rows = rows.where(after(scope, orders, position))
         peeks = any(output.kind == "page_info" for output in listing.page)
-        rows = rows.order_by(*sort_keys(scope, orders)).limit(literal(listing.first + peeks))
+        # Not a parameter: a plan for any number of rows would be one that sorts them all.
+        most = listing.first + peeks
+        rows = rows.order_by(*sort_keys(scope, orders)).limit(literal_column(str(most), Integer))
         if scope.parent is not None:
             rows = rows.correlate(scope.parent)
         cut = rows.subquery()

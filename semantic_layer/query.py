@@ -134,6 +134,28 @@ def _below(outputs: tuple[Output, ...]) -> int:
     )
 
 
+def listings(root: Root) -> Iterator[Listing]:
+    """Every page that a question asks for, at whatever depth."""
+    if isinstance(root.ask, Listing):
+        yield from _pages(root.ask)
+    else:
+        yield from _pages_below(root.ask.outputs)
+
+
+def _pages(listing: Listing) -> Iterator[Listing]:
+    yield listing
+    for part in listing.page:
+        yield from _pages_below(part.outputs)
+
+
+def _pages_below(outputs: tuple[Output, ...]) -> Iterator[Listing]:
+    for output in outputs:
+        if isinstance(output, One):
+            yield from _pages_below(output.outputs)
+        elif isinstance(output, Many):
+            yield from _pages(output.listing)
+
+
 def children(outputs: tuple[Output, ...]) -> Iterator[Many]:
     """The to-many relations directly below a row."""
     return (output for output in outputs if isinstance(output, Many))

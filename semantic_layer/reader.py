@@ -35,6 +35,7 @@ from semantic_layer.query import Lookup, Root, children
 from semantic_layer.readable import readable_by
 from semantic_layer.selection import check_max_age
 from semantic_layer.shadow import Shadow
+from semantic_layer.statements import Statements
 from semantic_layer.stream_freshness import Feed, stream_freshness
 from semantic_layer.view import View
 
@@ -86,6 +87,7 @@ class Reader:
         self.shadow = shadow
         self.feeds = feeds
         self.disagreements = 0  # answers withheld because SQL and Casbin differed
+        self._statements = Statements()
         self._recheck = recheck
         self._chance = chance or SystemRandom()
 
@@ -96,12 +98,11 @@ class Reader:
         check_max_age(roots)
         failures = await self._refresh(context, roots)
         compiler = context.compiler(self.model, self.tables, failures)
-        statement = compiler.statement(roots)
         confirmed = self._to_confirm(roots)
         async with self.database.reading(
             context.principal.tenant, repeatable=bool(confirmed)
         ) as connection:
-            row = (await connection.execute(statement)).one()
+            row = await self._statements.answer(connection, compiler, roots)
             if confirmed:
                 await self._confirm(connection, compiler, context, confirmed)
         if self.shadow is not None:
