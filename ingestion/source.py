@@ -141,6 +141,15 @@ class Source:
             self.reader.admit = queue.wait
         return queue
 
+    def give_up_when(self, is_over: Callable[[], bool]) -> None:
+        """From now on end a connector that runs as a process, and is asked for its streams or what
+        else it takes minutes to answer, soon after `is_over` says so; then SourceError is raised.
+
+        A read is not ended by it: it has a `stop` of its own.
+        """
+        if isinstance(self.reader, ProcessConnector):
+            self.reader.is_over = is_over
+
     def client(self, admit: Callable[[], None] | None = None) -> Client:
         """A client for single requests, each of which `admit` may refuse; the caller closes it.
 

@@ -6,16 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection
-
+from api.cli.migrated import Tables, migrated_connection, open_migrated
 from api.cli.screen import counting, log_to_stderr, remark, tell
-from api.installation import open_database, open_model
+from api.installation import open_model
 from api.settings import Settings
 from index.database import Database
 from index.embedding import (
@@ -32,9 +30,9 @@ from index.embedding import (
 )
 from index.embedding.backlog import Backlog, ModelBacklog
 from index.entity_tables import EntityTables
-from index.errors import ConfigurationError
 from ingestion.embedding import Embedded, EmbeddingJob
 
+_TABLES = Tables("embeddings", has_tables)
 _LOOK = 2.0  # seconds between two looks at whether something is due
 _IDLE = 60.0  # seconds without anything, until the process gives back the model's memory
 _LAST = 19  # everything else on the machine goes before
@@ -42,7 +40,7 @@ _LAST = 19  # everything else on the machine goes before
 
 def print_status(settings: Settings) -> None:
     """Print what is due and what is done."""
-    with _connection(settings) as connection:
+    with migrated_connection(settings, _TABLES) as connection:
         found = backlog(connection)
     missing = missing_package()
     if missing is not None:
@@ -76,14 +74,14 @@ def _standing(each: ModelBacklog) -> str:
 
 def run_pause(settings: Settings) -> None:
     """Pause on all machines."""
-    with _connection(settings) as connection:
+    with migrated_connection(settings, _TABLES) as connection:
         pause(connection)
     remark("Paused. What is being embedded at this moment is finished; syncs go on.")
 
 
 def run_resume(settings: Settings) -> None:
     """Let it go on."""
-    with _connection(settings) as connection:
+    with migrated_connection(settings, _TABLES) as connection:
         resume(connection)
     remark("Resumed: a worker goes on, or `remit embedding run`.")
 
@@ -91,7 +89,7 @@ def run_resume(settings: Settings) -> None:
 def run_use(settings: Settings, name: str, path: str | None) -> None:
     """Begin to build a model, after it was loaded once to see that it can be used."""
     folder = None if path is None else str(Path(path).resolve())
-    with _database(settings) as database:
+    with open_migrated(settings, _TABLES) as database:
         encoder = load_encoder(name, folder)
         model = begin_model(database, name, folder, encoder.dimensions, encoder.fingerprint)
         with database.writing() as connection:
@@ -105,7 +103,7 @@ def run_use(settings: Settings, name: str, path: str | None) -> None:
 def run_drop(settings: Settings, name: str) -> None:
     """Remove a model."""
     with (
-        _database(settings) as database,
+        open_migrated(settings, _TABLES) as database,
         counting(f"Removing {name}") as count,
     ):
         with database.writing() as connection:
@@ -119,7 +117,7 @@ def run_embedding(settings: Settings, *, until_eof: bool = False) -> None:
     """Embed what is due; with `until_eof` as a worker's child, which waits for more a while."""
     log_to_stderr()
     model = open_model(settings)
-    with _database(settings) as database:
+    with open_migrated(settings, _TABLES) as database:
         tables = EntityTables(model.specs)
         load = partial(load_encoder, threads=settings.embedding_threads)
         job = EmbeddingJob(database, tables, load)
@@ -166,27 +164,6 @@ def _run_as_child(database: Database, tables: EntityTables, job: EmbeddingJob) -
         if job.done != before:
             last = time.monotonic()
         stopping.wait(_LOOK)
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Database]:
-    """The configured database. Raises ConfigurationError when the tables are not there yet."""
-    with open_database(settings) as database:
-        with database.writing() as connection:
-            ready = has_tables(connection)
-        if not ready:
-            raise ConfigurationError(
-                "The database has no tables for embeddings yet, or older ones: run `remit migrate`"
-                " first."
-            )
-        yield database
-
-
-@contextmanager
-def _connection(settings: Settings) -> Iterator[Connection]:
-    """One transaction in it."""
-    with _database(settings) as database, database.writing() as connection:
-        yield connection
 
 
 def _stop_at_eof(stopping: threading.Event) -> None:

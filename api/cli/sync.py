@@ -20,7 +20,7 @@ from index.database import Database
 from index.entity_tables import EntityTables
 from index.errors import ConfigurationError, RemitError, Unavailable
 from index.tables import record
-from ingestion.source import Source
+from ingestion.source import Source, SourceError
 from ingestion.sync.job import sync_source
 from ingestion.sync.report import SyncReport
 from ingestion.sync.stream_sync import SyncStopped
@@ -94,6 +94,7 @@ def sync_all(
         if stop.is_set():
             return None
         progress_shown.begin(source.name)
+        source.give_up_when(stop.is_set)
         try:
             return sync_source(
                 database,
@@ -109,6 +110,9 @@ def sync_all(
             )
         except SyncStopped:
             errors.print(f"{source.name}: stopped; what was written stays.", markup=False)
+            return None
+        except SourceError as error:
+            errors.print(str(error), markup=False)  # it names the source
             return None
         except RemitError as error:
             errors.print(f"{source.name}: {error}", markup=False)

@@ -39,11 +39,11 @@ def complete(manifest: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     """The manifest of that file as it is run.
 
     Raises ConfigurationError when it has Python code of its own, which would run with all that this
-    process knows, and when the CDK cannot use it.
+    process knows, when it signs in by a way that is not taken here, and when the CDK cannot use it.
     """
     if (path.parent / "components.py").exists():
         raise _foreign(str(path), "components.py")
-    refuse_foreign_code(manifest, str(path))
+    refuse_unfit(manifest, str(path))
     try:
         resolved = ManifestReferenceResolver().preprocess_manifest(manifest)
         typed = ManifestComponentTransformer().propagate_types_and_parameters("", resolved, {})
@@ -54,15 +54,30 @@ def complete(manifest: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     return ready
 
 
-def refuse_foreign_code(manifest: Any, place: str) -> None:
+def refuse_unfit(manifest: Any, place: str) -> None:
     """Raise ConfigurationError when a part of a manifest asks for code that is not ours or the
-    CDK's: the CDK imports and calls whatever a `class_name` names."""
+    CDK's, which imports and calls whatever a `class_name` names, or signs in by a way that is not
+    taken here."""
     waiting = [manifest]
     while waiting:
         part = waiting.pop()
         if isinstance(part, Mapping):
             if "class_name" in part and part["class_name"] not in _OUR_CLASSES:
                 raise _foreign(place, str(part["class_name"]))
+            if part.get("refresh_token_updater") is not None:
+                # The CDK would print the new one too, with all other settings, to standard output.
+                raise ConfigurationError(
+                    f"{place} signs in with a refresh token that each use replaces"
+                    " (`refresh_token_updater`), and the new one is not kept, so that the next run"
+                    " could not sign in. Let it sign in another way that the vendor has, such as"
+                    " with a key."
+                )
+            if part.get("type") == "LegacySessionTokenAuthenticator":
+                raise ConfigurationError(
+                    f"{place} signs in by a LegacySessionTokenAuthenticator, whose requests have no"
+                    " timeout and follow the source to any host. Let it use a"
+                    " SessionTokenAuthenticator."
+                )
             waiting += part.values()
         elif isinstance(part, list):
             waiting += part
@@ -85,8 +100,7 @@ def _completed(component: Any) -> Any:
     if kind == "HttpRequester":
         completed.setdefault("connect_timeout_in_seconds", CONNECT_SECONDS)
         completed.setdefault("read_timeout_in_seconds", READ_SECONDS)
-    # The single-use variant writes new tokens back into the settings; it stays the CDK's own.
-    if kind == "OAuthAuthenticator" and "refresh_token_updater" not in completed:
+    if kind == "OAuthAuthenticator":
         completed |= {"type": "CustomAuthenticator", "class_name": _OAUTH_CLASS}
         completed.setdefault("$parameters", {})
     # Without a path it is left to the CDK to refuse.

@@ -10,7 +10,7 @@ from airbyte_protocol_dataclasses import models as protocol
 from ingestion.airbyte.admission import Admission, Admit
 from ingestion.airbyte.cdk import ConcurrentDeclarativeSource
 from ingestion.airbyte.cdk import airbyte_protocol as cdk
-from ingestion.airbyte.completion import refuse_foreign_code
+from ingestion.airbyte.completion import refuse_unfit
 from ingestion.airbyte.connector import Record
 from ingestion.airbyte.state import State, has_position, stream_state
 
@@ -104,10 +104,10 @@ class _Source(ConcurrentDeclarativeSource):
     def dynamic_streams(self) -> list[dict[str, Any]]:
         """The streams that are made while it runs, of texts that become components.
 
-        Nothing of them is made yet. Raises ConfigurationError when one has code of its own.
+        Nothing of them is made yet. Raises ConfigurationError for one that is not to be run.
         """
         streams = super().dynamic_streams
-        refuse_foreign_code(streams, "a stream made while it runs")
+        refuse_unfit(streams, "a stream made while it runs")
         return streams
 
     def _prepare_for_stream_build(self) -> None:

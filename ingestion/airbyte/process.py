@@ -14,10 +14,9 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event
 from types import TracebackType
 from typing import Self
 
@@ -93,18 +92,19 @@ class Process:
         longest: int,
         idle_seconds: float | None = None,
         seconds: float | None = None,
-        stop: Event | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> Iterator[bytes]:
         """What it prints, line by line, until it has ended.
 
         Raises ProcessFailure for a line of more than `longest` bytes, when it prints no line for
         `idle_seconds` while it is waited for, when it has not ended after `seconds`, and soon after
-        `stop` is set, also while it prints nothing.
+        `is_over` says that nobody wants it any more, also while it prints nothing.
         """
         out, err = (pipe for pipe in (self._process.stdout, self._process.stderr) if pipe)
         deadline = None if seconds is None else time.monotonic() + seconds
         lines, complaints = _Lines(longest), _Lines(longest=1 << 16, cut=True)
         idle_since, ended, left = time.monotonic(), False, _LEFT_IN_PIPES
+        looks_at = 0.0
         with selectors.DefaultSelector() as selector:
             for pipe in (out, err):
                 os.set_blocking(pipe.fileno(), False)
@@ -125,9 +125,11 @@ class Process:
                 if ended and (not ready or left < 0):
                     break  # what it left running holds the pipes open, or goes on writing
                 ended = self._ends_within(0)
-                if stop is not None and stop.is_set():
-                    raise ProcessFailure("it was told to stop")
                 now = time.monotonic()
+                if is_over is not None and now >= looks_at:
+                    if is_over():
+                        raise ProcessFailure("it was told to stop")
+                    looks_at = now + _TICK
                 if idle_seconds is not None and now - idle_since > idle_seconds:
                     raise ProcessFailure(f"it sent nothing for {idle_seconds:g} s")
                 if deadline is not None and now > deadline:
@@ -139,15 +141,17 @@ class Process:
         """End it and its group, by force if it must be; returns its exit status."""
         if self._status is not None:
             return self._status
-        if not self._ends_within(0):
-            self._signal(signal.SIGTERM)
-            self._ends_within(_GRACE)
-        # It may have left others behind, which are still of its group.
-        self._signal(signal.SIGKILL)
-        self._status = self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        try:
+            if not self._ends_within(0):
+                self._signal(signal.SIGTERM)
+                self._ends_within(_GRACE)
+        finally:  # also when a second Ctrl-C ends the wait
+            # It may have left others behind, which are still of its group.
+            self._signal(signal.SIGKILL)
+            self._status = self._process.wait()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
         return self._status
 
     def wait(self) -> int:

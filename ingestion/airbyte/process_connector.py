@@ -64,6 +64,7 @@ class ProcessConnector:
         self._limits = limits or Limits()
         self._redact = Redactor(settings)
         self._discovered: tuple[DiscoveredStream, ...] = ()
+        self.is_over: Callable[[], bool] | None = None  # whether nobody waits for an answer
 
     def specification(self) -> Mapping[str, Any]:
         spec = self._answer("spec", "spec", seconds=self._limits.specification, configured=False)
@@ -151,7 +152,8 @@ class ProcessConnector:
         news = Novelty(self._limits.repeats)
         try:
             with self._running("read", files) as process:
-                with closing(self._messages(process, came, stop=stop)) as messages:
+                is_over = stop.is_set if stop is not None else None
+                with closing(self._messages(process, came, is_over=is_over)) as messages:
                     for message in messages:
                         for name, item in came.take(message):
                             yield name, item
@@ -180,7 +182,7 @@ class ProcessConnector:
         files = {"config": self._settings} if configured else {}
         try:
             with self._running(verb, files) as process:
-                for message in self._messages(process, came, seconds=seconds):
+                for message in self._messages(process, came, seconds=seconds, is_over=self.is_over):
                     answer = message.get(name)
                     if message["type"] in ("SPEC", "CONNECTION_STATUS", "CATALOG") and isinstance(
                         answer, dict
@@ -198,12 +200,12 @@ class ProcessConnector:
         came: Demultiplexer,
         *,
         seconds: float | None = None,
-        stop: Event | None = None,
+        is_over: Callable[[], bool] | None = None,
     ) -> Generator[Message, None, None]:
         idle = self._limits.idle if seconds is None else None
         got_on = time.monotonic()
         lines = process.lines(
-            longest=self._limits.message, idle_seconds=idle, seconds=seconds, stop=stop
+            longest=self._limits.message, idle_seconds=idle, seconds=seconds, is_over=is_over
         )
         for line in lines:
             try:

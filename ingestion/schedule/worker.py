@@ -208,11 +208,25 @@ class Worker:
 
     def _run(self, name: str, stream: str | None, due: datetime | None) -> SyncReport | None:
         reconcile = due is not None
-        with self._database.writing() as connection:
-            if not stands(connection, self._tenant, name, stream, reconcile=reconcile):
-                return None  # removed or paused while the job waited
+
+        def stood() -> bool:
+            with self._database.writing() as connection:
+                return stands(connection, self._tenant, name, stream, reconcile=reconcile)
+
+        if not stood():
+            return None  # removed or paused while the job waited
         source = self._find_source(name)
-        known = tuple(source.streams)
+        source.give_up_when(lambda: self._stopping.is_set() or not stood())
+        try:
+            known = tuple(source.streams)
+        except SourceError:
+            if self._stopping.is_set():
+                raise SyncStopped from None  # which may be why
+            if stood():
+                raise
+            return None
+        if not stood():
+            return None  # removed or paused while its connector was asked, which may take minutes
         with self._database.writing() as connection:
             if due is not None:
                 streams = streams_to_reconcile(connection, self._tenant, source, stream, due=due)

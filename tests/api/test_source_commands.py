@@ -259,6 +259,25 @@ def test_a_connector_that_is_a_program_says_itself_what_is_secret(workshop: Work
     assert shown["command"] == [sys.executable, program]
 
 
+def test_a_sign_in_that_would_be_lost_is_refused(workshop: Workshop) -> None:
+    manifest = workshop.write(
+        "{type: DeclarativeSource, version: 7.39.1, streams: [],"
+        " definitions: {sign_in: {type: OAuthAuthenticator, refresh_token_updater: {}}}}",
+        "manifest.yaml",
+    )
+    refusal = workshop.refused("source", "add", "own", "--manifest", manifest)
+    assert "signs in with a refresh token that each use replaces" in refusal
+    settings = {"manifest": manifest, "settings": {"refresh_token": "env:TOKEN"}}
+    workshop.variables["TOKEN"] = CANARY
+    workshop.variables["REMIT_SOURCES"] = workshop.write(
+        yaml.safe_dump({"sources": {"own": settings}})
+    )
+    done = workshop.remit("source", "check", "own")
+    assert done.code == 1
+    assert "signs in with a refresh token that each use replaces" in done.shown
+    assert CANARY not in done.said
+
+
 _SETTINGS = ("--set", "base_url=https://x.example", "--set", "email=e", "--set", "api_token=env:T")
 _ADD = ("source", "add", "a", "--connector", "zendesk")
 # What is typed, and what is said.

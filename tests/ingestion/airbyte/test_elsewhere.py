@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from ingestion.airbyte.address import leads_elsewhere
+from ingestion.airbyte.declarative import DeclarativeConnector
 from ingestion.airbyte.origin import Origin
 from ingestion.source import Source, SourceError
 from ingestion.workspace.source_config import SourceConfig
@@ -88,6 +90,20 @@ _BY_TOKEN = {
     "grant_type": "client_credentials",
     "client_id": "me",
     "client_secret": "{{ config['key'] }}",
+}
+
+_BY_SESSION = {
+    "type": "SessionTokenAuthenticator",
+    "login_requester": {
+        "type": "HttpRequester",
+        "url_base": "{{ config['url'] }}",
+        "path": "/login",
+        "http_method": "POST",
+        "request_body_json": {"password": "{{ config['key'] }}"},
+    },
+    "session_token_path": ["token"],
+    "expiration_duration": "PT1H",
+    "request_authentication": {"type": "Bearer"},
 }
 
 
@@ -240,19 +256,62 @@ def test_without_settings_there_is_nothing_to_keep(
         assert _ids(_source(server.url, tmp_path, model, sign_in=None, settings={})) == [9]
 
 
+SIGNING_IN = [
+    (_BY_TOKEN, "it sends the request to sign in on to another address; check its address"),
+    # By the CDK's own requester, as all other requests.
+    (
+        _BY_SESSION,
+        "it sends requests on to another address, where the credentials do not go; check the"
+        " address of the source",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sign_in", "told"), SIGNING_IN)
 def test_a_request_for_a_token_is_not_sent_on(
-    elsewhere: _Server, model: Model, tmp_path: Path
+    sign_in: dict[str, Any], told: str, elsewhere: _Server, model: Model, tmp_path: Path
 ) -> None:
     # With this status the secret in the body would go along.
     with (
         _serving(lambda _: (307, {"Location": f"{elsewhere.url}/token"}, None)) as server,
         pytest.raises(SourceError) as failed,
     ):
-        _ids(_source(server.url, tmp_path, model, sign_in=_BY_TOKEN))
-    assert str(failed.value) == (
-        "shop, things: it sends the request to sign in on to another address; check its address."
-    )
+        _ids(_source(server.url, tmp_path, model, sign_in=sign_in))
+    assert str(failed.value) == f"shop, things: {told}."
     assert not elsewhere.seen
+
+
+def test_a_login_is_counted_and_waits_only_so_long(model: Model, tmp_path: Path) -> None:
+    def answer(path: str) -> Answer:
+        return 200, {}, {"token": "t"} if path == "/login" else {"things": [{"id": 1}]}
+
+    admitted: list[object] = []
+    with _serving(answer) as server:
+        source = _source(server.url, tmp_path, model, sign_in=_BY_SESSION)
+        assert isinstance(source.reader, DeclarativeConnector)
+        source.reader.admit = admitted.append
+        assert _ids(source) == [1]
+        assert len(admitted) == len(server.seen) == 2
+    (stream,) = source.manifest["streams"]
+    login = stream["retriever"]["requester"]["authenticator"]["login_requester"]
+    assert (login["connect_timeout_in_seconds"], login["read_timeout_in_seconds"]) == (10, 60)
+
+
+def test_a_login_that_fails_tells_no_secret(
+    model: Model,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Not caplog, which also listens where nothing of ours does.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler()])
+    with (
+        _serving(lambda _: (401, {}, {"error": f"{_KEY} is no password"})) as server,
+        pytest.raises(SourceError) as failed,
+    ):
+        _ids(_source(server.url, tmp_path, model, sign_in=_BY_SESSION))
+    assert failed.value.reason == "it answered 401 (Unauthorized); check the credentials"
+    assert _KEY not in "".join(capfd.readouterr())
 
 
 ADDRESSES = [

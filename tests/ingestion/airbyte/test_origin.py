@@ -183,6 +183,16 @@ MANIFESTS = [
         "{type: DeclarativeSource, streams: [{retriever: {class_name: shop.components.Mine}}]}",
         r"Python code of its own \(shop.components.Mine\).*`package`, `command` or `image`",
     ),
+    # Each use of such a token brings another, which nobody would have the next time.
+    (
+        "{type: DeclarativeSource, definitions: {a: {refresh_token_updater: {}}}}",
+        r"signs in with a refresh token that each use replaces \(`refresh_token_updater`\)",
+    ),
+    # The CDK's code for it asks without a timeout.
+    (
+        "{type: DeclarativeSource, definitions: {a: {type: LegacySessionTokenAuthenticator}}}",
+        "Let it use a SessionTokenAuthenticator",
+    ),
     ("{type: DeclarativeSource, spec: [1]}", "its spec is not as the CDK wants it"),
     (
         "{type: DeclarativeSource, spec: {connection_specification: none}}",

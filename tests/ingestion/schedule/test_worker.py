@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from index.errors import ConfigurationError
 from index.writer import register_source
+from ingestion.airbyte.origin import Origin
 from ingestion.schedule import Every, set_schedule
 from ingestion.schedule import worker as worker_module
 from ingestion.schedule.queue_tables import migrate_queue
@@ -23,6 +27,8 @@ from ingestion.schedule.stream_health import stream_health
 from ingestion.schedule.worker import Worker
 from ingestion.source import Source
 from ingestion.sync.runs import only_one
+from ingestion.workspace.definitions import retire
+from ingestion.workspace.source_config import SourceConfig
 from tests.ingestion.index_under_test import TENANT, Index
 
 _RARELY = Every(86_400)
@@ -129,6 +135,48 @@ def test_what_was_paused_while_its_job_waited_is_left_alone(scheduled: Index) ->
             scheduled.ask("UPDATE remit.source SET paused_at = now() RETURNING 1")
         _wait_until(lambda: not _jobs(scheduled), "the end of the job")
     assert scheduled.ask("SELECT FROM remit.sync_run") == []
+
+
+@contextmanager
+def _silent(scheduled: Index, folder: Path) -> Iterator[psutil.Process]:
+    """A worker at a source of which it asks the streams; the connector, which does not answer."""
+    program = folder / "connector.py"
+    program.write_text("import time; time.sleep(3600)")
+    origin = Origin(command=(sys.executable, "-I", str(program)))
+    config = SourceConfig("zendesk", "silent", {}, origin=origin)
+    found: list[psutil.Process] = []
+
+    def asked() -> bool:
+        running = psutil.process_iter(["cmdline"])
+        found[:] = [one for one in running if str(program) in (one.info["cmdline"] or ())]
+        return bool(found)
+
+    with _working(scheduled, lambda _: Source(config, scheduled.model.specs)):
+        _wait_until(asked, "the question")
+        yield found[0]
+    assert not found[0].is_running()
+
+
+def test_a_worker_that_is_stopped_waits_for_no_answer(scheduled: Index, tmp_path: Path) -> None:
+    with _silent(scheduled, tmp_path):
+        pass
+    assert _jobs(scheduled) == ["todo"]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_is_paused_or_removed_is_not_waited_for(
+    scheduled: Index, tmp_path: Path, caplog: pytest.LogCaptureFixture, removed: bool
+) -> None:
+    with caplog.at_level(logging.INFO, "remit.worker"), _silent(scheduled, tmp_path) as connector:
+        if removed:
+            with scheduled.database.writing() as connection:
+                retire(connection, TENANT, "zendesk")
+        else:
+            scheduled.ask("UPDATE remit.source SET paused_at = now() RETURNING 1")
+        _wait_until(lambda: not _jobs(scheduled), "the end of the job")
+        assert not connector.is_running()
+    assert scheduled.ask("SELECT FROM remit.sync_run") == []
+    assert "zendesk" not in caplog.text
 
 
 def test_what_cannot_be_synced_is_told_and_stops_nothing(
