@@ -40,7 +40,7 @@ class Batch:
             self.size += _size(one.raw)
         else:
             self.records.append(one)
-            self.size += len(one[0].data)
+            self.size += len(one.incoming.data)
 
     def __len__(self) -> int:
         return len(self.records) + len(self.rejected)
@@ -112,10 +112,10 @@ class BatchWriter:
         records = self._first_of_each(batch.records) if self._newest_first else batch.records
         if self._seen is not None:
             rejected = [one.key for one in batch.rejected if one.key is not None]
-            came = [incoming.key for incoming, _ in records] + rejected
+            came = [one.incoming.key for one in records] + rejected
             new = self._seen.add(self._stream, came)
             if self._newest_first:
-                records = [one for one in records if one[0].key in new]
+                records = [one for one in records if one.incoming.key in new]
         with self._database.writing() as connection:
             ensure_ours(connection, self._stream, self._run_id)
             at = clock(connection)
@@ -125,7 +125,7 @@ class BatchWriter:
             taken.rejected += batch.rejected
             new_fields = self._fields.learn(connection, taken.fields)
             if self._has_rejected:
-                accept(connection, self._stream, (incoming.key for incoming, _ in records))
+                accept(connection, self._stream, (one.incoming.key for one in records))
             if taken.rejected:
                 reject(connection, self._stream, self._run_id, taken.rejected)
             if batch.state is not None:
@@ -139,7 +139,7 @@ class BatchWriter:
     def _first_of_each(records: list[Identified]) -> list[Identified]:
         first: dict[str, Identified] = {}
         for one in records:
-            first.setdefault(one[0].key, one)
+            first.setdefault(one.incoming.key, one)
         return list(first.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -23,8 +23,15 @@ Record = dict[str, Any]
 # A record of more bytes of JSON is set aside: a batch is in memory several times over, and Postgres
 # takes no text of more than a gigabyte.
 LARGEST_RECORD = 16 << 20
-Identified = tuple[Incoming, Record]
-"""A record with its key and content hash, and as the source sent it."""
+
+
+class Identified(NamedTuple):
+    """A record with its key and content hash, and as the source sent it; `mapped` if it has its row
+    already."""
+
+    incoming: Incoming
+    record: Record
+    mapped: bool = False
 
 
 @dataclass
@@ -53,16 +60,22 @@ class Intake:
         self._stream = stream
         self._mapper = mapper
 
-    def identify(self, record: Record) -> Identified | Rejection:
-        """The record with its key and hash, or why it cannot be kept."""
+    def identify(self, record: Record, *, map_at: datetime | None = None) -> Identified | Rejection:
+        """The record with its key and hash, or why it cannot be kept.
+
+        With `map_at`, which dates a deletion without a time, it is mapped as well: where none is
+        held all have to be, and better before it is Postgres' turn than in between.
+        """
         try:
             incoming = self._mapper.identify(record)
+            if map_at is not None:
+                incoming = self._mapper.project(incoming, record, at=map_at)
         except (Unmappable, Unstorable) as error:
             return self._mapper.rejection(record, error)
         if len(incoming.data) > LARGEST_RECORD:
             reason = f"it has more than {LARGEST_RECORD >> 20} MiB"
             return Rejection(incoming.key, record, reason)
-        return incoming, record
+        return Identified(incoming, record, mapped=map_at is not None)
 
     def take(
         self,
@@ -97,7 +110,7 @@ class Intake:
         began: datetime | None,
         taken: Taken,
     ) -> None:
-        incoming, record = identified
+        incoming, record, _ = identified
         try:
             with connection.begin_nested():
                 self._take(connection, [identified], at, began, taken)
@@ -114,18 +127,19 @@ class Intake:
         taken: Taken,
         mapped: Callable[[], None] | None = None,
     ) -> None:
-        changed = differing(connection, self._stream, (incoming for incoming, _ in records))
+        changed = differing(connection, self._stream, (one.incoming for one in records))
         if not changed:
             return
-        sent = {incoming.key: record for incoming, record in records}
+        sent = {one.incoming.key: one for one in records}
         rows: list[Incoming] = []
         for item in changed:
-            record = sent[item.key]
+            _, record, mapped_before = sent[item.key]
             try:
-                rows.append(self._mapper.project(item, record, at=at))
+                row = item if mapped_before else self._mapper.project(item, record, at=at)
             except Unmappable as error:
                 taken.rejected.append(Rejection(item.key, record, str(error)))
             else:
+                rows.append(row)
                 taken.fields.update(record)
         if mapped is not None:
             mapped()

@@ -111,6 +111,7 @@ class StreamSync:
         self._judged = self._whole and (self._asked or self._is_known)
         self._collects = mapping.newest_first or (self._judged and held.all > 0)
         self._believed = held.believed
+        self._map_at = self._position.began if self._whole and not held.all else None
         self._writer = BatchWriter(
             self._of.database,
             self._stream,
@@ -137,7 +138,7 @@ class StreamSync:
                 batch.state = self._reached = item.value
         else:
             self._report.read += not self._again
-            batch.add(self._of.intake.identify(item))
+            batch.add(self._of.intake.identify(item, map_at=self._map_at))
         if (
             len(batch) >= self._run.batch
             or batch.size >= self._batch_bytes

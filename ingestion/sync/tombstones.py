@@ -40,7 +40,7 @@ class Tombstones(Intake):
         restored; if it was not, the next list or a reconcile tells. They are noted as gone since
         then, so a live read that began later brings them back.
         """
-        keys = [incoming.key for incoming, _ in records]
+        keys = [one.incoming.key for one in records]
         # Of a process both streams are read at once, so what the same run has written since is no
         # sign of a restoration; and it is never read live.
         since = at if began is None or self._by_process else began
