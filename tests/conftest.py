@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,18 @@ from semantic_layer import load_model
 
 _numbers = count()
 
+# Memory that is used like a disk, where there is one, and what must be free there: a database is
+# five hundred files, which are made and removed for most tests.
+_IN_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30
+
+
+def pytest_collection_finish() -> None:
+    """Tests and all that they import stay until the end. Not to look them through each time when
+    garbage is collected saves a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -32,10 +46,19 @@ def anyio_backend() -> str:
 def cluster() -> Iterator[str]:
     """The URL of the maintenance database of a Postgres that lives as long as the run."""
     # Not below pytest's own temporary folders: those are closed to the user Postgres runs as.
-    with tempfile.TemporaryDirectory(prefix="remit-test-") as directory:
+    with tempfile.TemporaryDirectory(prefix="remit-test-", dir=quick_place()) as directory:
         os.chmod(directory, 0o755)  # noqa: S103
         with embedded_database(Path(directory), database="maintenance") as url:
+            # Nothing here has to outlive a failure of the machine.
+            _execute(url, "ALTER SYSTEM SET fsync = off")
+            _execute(url, "SELECT pg_reload_conf()")
             yield url
+
+
+def quick_place() -> Path | None:
+    """Where a Postgres is quickest; None is the usual place for what is temporary."""
+    roomy = _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free >= _ROOM
+    return _IN_MEMORY if roomy else None
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +91,8 @@ def database(database_url: str) -> Iterator[Database]:
 def fresh_database(cluster: str, template: str) -> Iterator[str]:
     """A clone of the template, for fixtures that live longer than a test."""
     name = f"test_{next(_numbers)}"
-    _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # By page would be slower, as every page would be logged.
+    _execute(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     yield _url(cluster, name)
     _execute(cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -16,6 +16,7 @@ from api.services import Services
 from api.settings import Settings
 from index.database import Database
 from ingestion.simulator import Company, Simulator, build_company
+from tests.api.forked_commands import ForkedCommands
 from tests.api.office import Office, founded, opened
 from tests.api.site import EXAMPLES, Site, running, settings_for
 from tests.conftest import fresh_database
@@ -79,6 +80,13 @@ def own_site(cluster: str, synced: str, company: Company, tmp_path: Path) -> Ite
         running(settings_for(tmp_path, url, simulator), simulator) as site,
     ):
         yield site
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[ForkedCommands]:
+    """Runs commands in processes that need not begin with seconds of imports."""
+    with ForkedCommands() as commands:
+        yield commands
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from api.services import Services, open_services
 from api.settings import Settings
 from index.database import Database
 from ingestion.simulator import Company, Simulator
+from tests.plain_http import NO_AUTHORITIES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "demo"
 KEY = "a-key-for-tests-that-is-long-enough-to-sign-with"
@@ -51,7 +52,7 @@ class Site:
     def post(self, path: str, user: str, content: Any) -> httpx.Response:
         """A JSON request as a user."""
         headers = {"authorization": f"Bearer {self.token(user)}"}
-        with httpx.Client(timeout=SECONDS, trust_env=False) as client:
+        with httpx.Client(timeout=SECONDS, trust_env=False, verify=NO_AUTHORITIES) as client:
             return client.post(self.url + path, json=content, headers=headers)
 
     def graphql(self, user: str, query: str, **variables: Any) -> Any:
@@ -87,7 +88,9 @@ class Site:
         import httpx2
 
         headers = {"authorization": f"Bearer {self.token(user)}"}
-        client = httpx2.AsyncClient(timeout=SECONDS, trust_env=False, headers=headers)
+        client = httpx2.AsyncClient(
+            timeout=SECONDS, trust_env=False, verify=NO_AUTHORITIES, headers=headers
+        )
         return Client(streamable_http_client(f"{self.url}/mcp", http_client=client), mode=mode)
 
     async def _tool(

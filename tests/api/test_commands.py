@@ -16,6 +16,7 @@ from api.directory import load_directory
 from api.settings import SETTINGS_FILE, load_settings
 from index.errors import ConfigurationError, InvalidRequest
 from semantic_layer import load_model
+from tests.api.forked_commands import ForkedCommands
 from tests.api.processes import PATIENCE, environment, remit, run, started, wait_until
 from tests.api.site import EXAMPLES, KEY, Site
 
@@ -34,7 +35,7 @@ def variables(site: Site) -> dict[str, str]:
 
 
 def test_explain_names_the_rule_that_decided(
-    site: Site, variables: dict[str, str], tmp_path: Path
+    site: Site, commands: ForkedCommands, variables: dict[str, str], tmp_path: Path
 ) -> None:
     query = '{ tickets(where: {tags: {has: "security"}}) { nodes { id } } }'
     id = site.data("maya", query)["tickets"]["nodes"][0]["id"]
@@ -43,9 +44,8 @@ def test_explain_names_the_rule_that_decided(
         ("omar", "hidden", "security-reports"),
         ("lena", "hidden", "no rule allows it"),
     ):
-        code, shown, problems = run(
-            remit("policy", "explain", "ticket", id, "--user", user), variables, tmp_path
-        )
+        explain = ("policy", "explain", "ticket", id, "--user", user)
+        code, shown, problems = commands.run(*explain, variables=variables, folder=tmp_path)
         assert (code, problems) == (0, "")
         assert shown.startswith(f"ticket: {decision}")
         assert rule in shown.splitlines()[0]
@@ -120,13 +120,16 @@ MISTAKES: dict[str, tuple[list[str], dict[str, str], str]] = {
 
 @pytest.mark.parametrize(("command", "changed", "word"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_is_told_in_one_clear_message(
+    commands: ForkedCommands,
     variables: dict[str, str],
     tmp_path: Path,
     command: list[str],
     changed: dict[str, str],
     word: str,
 ) -> None:
-    code, shown, problems = run(remit(*command), {**variables, **changed}, tmp_path)
+    code, shown, problems = commands.run(
+        *command, variables={**variables, **changed}, folder=tmp_path
+    )
     assert code in (1, 2)
     assert shown == ""
     assert word in problems

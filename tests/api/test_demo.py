@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.processes import environment, processes_of, remit, run, started, wait_until
+from tests.api.forked_commands import ForkedCommands
+from tests.api.processes import environment, processes_of, remit, started, wait_until
+from tests.conftest import quick_place
 
 READY = "Ctrl-C stops everything."
 
@@ -23,7 +25,7 @@ READY = "Ctrl-C stops everything."
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A working folder that the user whom the bundled Postgres runs as can enter."""
-    path = Path(tempfile.mkdtemp(prefix="remit-demo-"))
+    path = Path(tempfile.mkdtemp(prefix="remit-demo-", dir=quick_place()))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
@@ -52,10 +54,10 @@ def _all_gone(folder: Path) -> bool:
 
 
 @pytest.mark.timeout(600)
-def test_a_first_visit(folder: Path) -> None:
+def test_a_first_visit(commands: ForkedCommands, folder: Path) -> None:
     variables = environment()
-    command = remit("demo", "--scale", "0.05", "--port", "0")
-    with started(command, variables, folder) as demo:
+    demo_command = ("demo", "--scale", "0.05", "--port", "0")
+    with started(remit(*demo_command), variables, folder) as demo:
         shown = _wait_until_ready(demo, folder)
         errors = (folder / "err").read_text()
 
@@ -79,17 +81,17 @@ def test_a_first_visit(folder: Path) -> None:
         assert "mcpServers" in shown
 
         # Other commands of the same folder find the demo.
-        code, text, problems = run(
-            remit("ask", "--user", "omar", "Acme's open tickets"), variables, folder
-        )
+        ask = ("ask", "--user", "omar", "Acme's open tickets")
+        code, text, problems = commands.run(*ask, variables=variables, folder=folder)
         assert (code, problems) == (0, "")
         assert text.startswith("open tickets of Acme")
-        code, token, _ = run(remit("token", "--user", "lena", "--agent", "bot"), variables, folder)
+        issue = ("token", "--user", "lena", "--agent", "bot")
+        code, token, _ = commands.run(*issue, variables=variables, folder=folder)
         assert code == 0
         assert token.count(".") == 2
 
         # A second demo in the same place is refused, and does no harm.
-        code, _, problems = run(command, variables, folder)
+        code, _, problems = commands.run(*demo_command, variables=variables, folder=folder)
         assert code == 1
         assert f"process {demo.pid}" in problems
         assert "Traceback" not in problems
@@ -131,10 +133,12 @@ def test_killed_and_started_again(folder: Path) -> None:
     assert _all_gone(folder)
 
 
-def test_a_busy_port(folder: Path) -> None:
+def test_a_busy_port(commands: ForkedCommands, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = str(busy.getsockname()[1])
-        code, shown, problems = run(remit("demo", "--port", port), environment(), folder)
+        code, shown, problems = commands.run(
+            "demo", "--port", port, variables=environment(), folder=folder
+        )
     assert code == 1
     assert shown == ""
     assert f"Port {port} is in use" in problems
@@ -143,27 +147,29 @@ def test_a_busy_port(folder: Path) -> None:
     assert _all_gone(folder)
 
 
-def test_it_keeps_away_from_data_of_ones_own(folder: Path) -> None:
-    code, _, problems = run(
-        remit("demo"), environment(REMIT_DATABASE_URL="postgresql://127.0.0.1/mine"), folder
-    )
+def test_it_keeps_away_from_data_of_ones_own(commands: ForkedCommands, folder: Path) -> None:
+    mine = environment(REMIT_DATABASE_URL="postgresql://127.0.0.1/mine")
+    code, _, problems = commands.run("demo", variables=mine, folder=folder)
     assert code == 1
     assert "REMIT_DATABASE_URL" in problems
     for name, make in (("settings.env", Path.touch), ("postgres", Path.mkdir)):
         home = folder / f"home-of-{name}"
         home.mkdir()
         make(home / name)
-        code, _, problems = run(remit("demo"), environment(REMIT_HOME=str(home)), folder)
+        variables = environment(REMIT_HOME=str(home))
+        code, _, problems = commands.run("demo", variables=variables, folder=folder)
         assert code == 1
         assert "of yours" in problems
         assert os.listdir(home) == [name]
 
 
-def test_another_company_in_the_same_place_is_refused(folder: Path) -> None:
+def test_another_company_in_the_same_place_is_refused(
+    commands: ForkedCommands, folder: Path
+) -> None:
     home = folder / ".remit"
     home.mkdir()
     (home / "changes.jsonl").write_text('{"seed": 1, "scale": 9, "as_of": "2020-01-01"}\n')
-    code, _, problems = run(remit("demo", "--port", "0"), environment(), folder)
+    code, _, problems = commands.run("demo", "--port", "0", variables=environment(), folder=folder)
     assert code == 1
     assert "Remove the folder" in problems
     assert "Traceback" not in problems

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, create_engine, text
 
 from ingestion.simulator import Company, Simulator
 from tests.api.conftest import fill
-from tests.api.processes import environment, remit, run, started, wait_until
+from tests.api.forked_commands import ForkedCommands
+from tests.api.processes import environment, remit, started, wait_until
 from tests.api.site import EXAMPLES, TENANT, settings_for, write_sources
 from tests.conftest import fresh_database
 
@@ -100,6 +101,7 @@ def test_a_killed_sync_that_is_run_again_equals_an_undisturbed_one(
     template: str,
     simulator: Simulator,
     undisturbed: dict[str, list[Any]],
+    commands: ForkedCommands,
     tmp_path: Path,
     moment: Callable[[str], bool],
 ) -> None:
@@ -111,6 +113,6 @@ def test_a_killed_sync_that_is_run_again_equals_an_undisturbed_one(
             sync.kill()
             sync.wait()
         assert _contents(url) != undisturbed
-        code, _, errors = run(remit("sync"), variables, tmp_path)
+        code, _, errors = commands.run("sync", variables=variables, folder=tmp_path)
         assert code == 0, errors
         assert _contents(url) == undisturbed

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.simulator import Company, Simulator
+from tests.api.forked_commands import ForkedCommands
 from tests.api.processes import PATIENCE, environment, remit, run, started, wait_until
 from tests.api.site import TENANT, settings_for
 from tests.conftest import fresh_database
@@ -34,7 +35,9 @@ def variables(
         )
 
 
-def test_it_says_what_it_did_in_plain_lines(variables: dict[str, str], tmp_path: Path) -> None:
+def test_it_says_what_it_did_in_plain_lines(
+    commands: ForkedCommands, variables: dict[str, str], tmp_path: Path
+) -> None:
     code, _, said = run(remit("sync", "zendesk", "stripe"), variables, tmp_path)
     assert code == 0, said
     assert "\x1b" not in said
@@ -43,11 +46,12 @@ def test_it_says_what_it_did_in_plain_lines(variables: dict[str, str], tmp_path:
         (line,) = [line for line in said.splitlines() if line.startswith(f"{stream}: ")]
         assert " read, " in line
 
-    code, _, said = run(remit("sync", "zendesk", "--stream", "users"), variables, tmp_path)
+    again = ("sync", "zendesk", "--stream", "users")
+    code, _, said = commands.run(*again, variables=variables, folder=tmp_path)
     assert code == 0, said
     assert "tickets" not in said
 
-    code, shown, said = run(remit("runs", "list"), variables, tmp_path)
+    code, shown, said = commands.run("runs", "list", variables=variables, folder=tmp_path)
     assert (code, said) == (0, "")
     _, *lines = shown.splitlines()
     assert [line.split()[1] for line in lines].count("zendesk") == 2
@@ -55,14 +59,17 @@ def test_it_says_what_it_did_in_plain_lines(variables: dict[str, str], tmp_path:
     assert lines[0].split()[1] == "zendesk"  # the newest
 
     id = lines[0].split()[0]
-    code, shown, said = run(remit("runs", "show", id), variables, tmp_path)
+    code, shown, said = commands.run("runs", "show", id, variables=variables, folder=tmp_path)
     assert (code, said) == (0, "")
     assert "users" in shown
     assert "tickets" not in shown
 
 
-def test_streams_are_those_of_one_source(variables: dict[str, str], tmp_path: Path) -> None:
-    code, _, said = run(remit("sync", "--stream", "users"), variables, tmp_path)
+def test_streams_are_those_of_one_source(
+    commands: ForkedCommands, variables: dict[str, str], tmp_path: Path
+) -> None:
+    stream = ("sync", "--stream", "users")
+    code, _, said = commands.run(*stream, variables=variables, folder=tmp_path)
     assert code == 1
     assert "Name the one source" in said
 

@@ -20,6 +20,7 @@ from api.auth import MAX_LIFETIME, Tokens
 from api.cli.commands import app
 from index.errors import InvalidRequest
 from tests.api.site import KEY, TENANT, Site
+from tests.plain_http import NO_AUTHORITIES
 
 _QUERY = {"query": "{ customers { totalCount } }"}
 
@@ -113,7 +114,9 @@ REFUSED: dict[str, Callable[[], list[tuple[str, str]]]] = {
 def test_every_refusal_is_the_same(
     site: Site, path: str, headers: Callable[[], list[tuple[str, str]]]
 ) -> None:
-    answer = httpx.post(site.url + path, json=_QUERY, headers=headers(), trust_env=False)
+    answer = httpx.post(
+        site.url + path, json=_QUERY, headers=headers(), trust_env=False, verify=NO_AUTHORITIES
+    )
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json() == {

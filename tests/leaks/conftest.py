@@ -58,4 +58,6 @@ def pair(open_pair: OpenPair) -> Iterator[Pair]:
         gc.collect()
         gc.freeze()
         yield pair
-        gc.unfreeze()
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()  # again, for the tests that follow

@@ -13,6 +13,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 
 from ingestion.simulator import Simulator
+from tests.plain_http import NO_AUTHORITIES
 
 Record = dict[str, Any]
 
@@ -32,6 +33,7 @@ def salesforce_token(sim: Simulator) -> str:
         data={"grant_type": "client_credentials", **sim.credentials["salesforce"]},
         timeout=20,
         trust_env=False,
+        verify=NO_AUTHORITIES,
     )
     token: str = answer.json()["access_token"]
     return token
@@ -76,6 +78,7 @@ class Zendesk:
             auth=(f"{keys['email']}/token", keys["api_token"]),
             timeout=20,
             trust_env=False,
+            verify=NO_AUTHORITIES,
         )
 
     def get(self, path: str, **query: Any) -> Any:

@@ -8,6 +8,7 @@ from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceRes
 
 from ingestion.simulator import Company, Simulator
 from tests.ingestion.simulator.clients import error_list, salesforce, salesforce_token
+from tests.plain_http import NO_AUTHORITIES
 
 
 def soql(sim: Simulator, query: str, path: str = "query", **headers: str) -> httpx.Response:
@@ -18,6 +19,7 @@ def soql(sim: Simulator, query: str, path: str = "query", **headers: str) -> htt
         headers={"Authorization": f"Bearer {token}", **headers},
         timeout=20,
         trust_env=False,
+        verify=NO_AUTHORITIES,
     )
 
 

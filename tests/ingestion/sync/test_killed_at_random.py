@@ -26,7 +26,7 @@ from index.errors import Unavailable
 from index.migrations import migrate
 from index.schema_plan import apply
 from semantic_layer import Model
-from tests.conftest import connected, fresh_database
+from tests.conftest import connected, fresh_database, quick_place
 from tests.ingestion.index_under_test import Row
 from tests.ingestion.sync.desk.desk import Desk, DeskIndex, filled_desk, serving
 from tests.ingestion.sync.forked import COMPLETE, WITHOUT_DATABASE, Forks
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.timeout(60 + 10 * KILLS)
 @pytest.fixture(scope="module")
 def own_cluster() -> Iterator[str]:
     """A Postgres that may be killed without harm to other tests."""
-    with tempfile.TemporaryDirectory(prefix="remit-kill-") as directory:
+    with tempfile.TemporaryDirectory(prefix="remit-kill-", dir=quick_place()) as directory:
         Path(directory).chmod(0o755)
         with embedded_database(Path(directory), database="killed") as url:
             yield url
