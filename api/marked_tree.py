@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 import yaml
 
+from index.yaml_text import SafeLoader
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOO_DEEP = "it is nested too deeply"
-
-# The one in C is ten times as fast, and not in every build of the library.
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnreadableText(Exception):
@@ -59,7 +58,7 @@ def parse_json(text: str) -> Tree:
 def parse_yaml(text: str) -> Tree:
     """The YAML of a text. Raises UnreadableText."""
     try:
-        loader = _Loader(text)
+        loader = SafeLoader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

@@ -25,6 +25,7 @@ from index.specs import (
     FieldType,
     RelationSpec,
 )
+from index.yaml_text import read_yaml
 
 SHIPPED_MODEL = Path(__file__).parent / "models"
 
@@ -154,7 +155,7 @@ def load_model(directory: Path = SHIPPED_MODEL) -> Model:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: this is not valid YAML: {error}") from error
 

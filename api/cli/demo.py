@@ -26,6 +26,7 @@ from api.installation import POSTGRES_FOLDER, open_database
 from api.services import Services, open_services
 from api.settings import PREFIX, SETTINGS_FILE, Settings, load_settings
 from index.errors import ConfigurationError, Unavailable
+from index.yaml_text import read_yaml
 from ingestion.simulator import Simulator, build_company
 
 _MARK = "# Written by `remit demo`, so that other commands find what it set up.\n"
@@ -149,7 +150,7 @@ def _filled_in_sources(simulator: Simulator) -> dict[str, Any]:
     }
     for vendor, credentials in simulator.credentials.items():
         known |= {f"{vendor}_{name}".upper(): value for name, value in credentials.items()}
-    content = yaml.safe_load((_examples() / "sources.yaml").read_text(encoding="utf-8"))
+    content = read_yaml((_examples() / "sources.yaml").read_text(encoding="utf-8"))
     sources: Mapping[str, Any] = content["sources"]
     for source in sources.values():
         source["settings"] = {

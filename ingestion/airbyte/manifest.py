@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from index.errors import ConfigurationError
+from index.yaml_text import read_yaml
 
 CONNECTORS = Path(__file__).parent.parent / "connectors"
 
@@ -41,7 +42,7 @@ def read_manifest(path: Path) -> Mapping[str, Any]:
     would run with all that this process knows.
     """
     try:
-        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+        manifest = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

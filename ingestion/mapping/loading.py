@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from index.errors import ConfigurationError
 from index.specs import EntitySpec, EntitySpecs, FieldSpec, FieldType
+from index.yaml_text import read_yaml
 from ingestion.airbyte.manifest import CONNECTORS
 from ingestion.airbyte.origin import Origin
 from ingestion.mapping.format import (
@@ -45,7 +46,7 @@ def load_mapping(path: Path, specs: EntitySpecs) -> Mapping[str, StreamMapping]:
     Raises ConfigurationError with the file, the place and what to mend.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: Any = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path} cannot be read as YAML: {error}") from error
     try:
