@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,7 +42,13 @@ def started(
     """A process with its output in `folder/out` and `folder/err`; killed if it is left running."""
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         process = subprocess.Popen(
-            command, env=variables, cwd=folder, stdout=out, stderr=err, text=True
+            command,
+            env=variables,
+            cwd=folder,
+            stdout=out,
+            stderr=err,
+            text=True,
+            preexec_fn=_heed_ctrl_c,
         )
         try:
             yield process
@@ -49,6 +56,11 @@ def started(
             if process.poll() is None:
                 process.kill()
                 process.wait(PATIENCE)
+
+
+def _heed_ctrl_c() -> None:
+    """Whoever starts tests in the background has them pass over SIGINT, which is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(command: list[str], variables: dict[str, str], folder: Path) -> tuple[int, str, str]:
