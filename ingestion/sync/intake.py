@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -63,19 +64,23 @@ class Intake:
     def identify(self, record: Record, *, map_at: datetime | None = None) -> Identified | Rejection:
         """The record with its key and hash, or why it cannot be kept.
 
-        With `map_at`, which dates a deletion without a time, it is mapped as well: where none is
-        held all have to be, and better before it is Postgres' turn than in between.
+        With `map_at`, which dates a deletion without a time, it is mapped as well, if it can be:
+        where none is held all have to be, and better before it is Postgres' turn than in between.
         """
+        mapped = False
         try:
             incoming = self._mapper.identify(record)
             if map_at is not None:
-                incoming = self._mapper.project(incoming, record, at=map_at)
+                # One that cannot be mapped may be outdated by another of its key.
+                with suppress(Unmappable):
+                    incoming = self._mapper.project(incoming, record, at=map_at)
+                    mapped = True
         except (Unmappable, Unstorable) as error:
             return self._mapper.rejection(record, error)
         if len(incoming.data) > LARGEST_RECORD:
             reason = f"it has more than {LARGEST_RECORD >> 20} MiB"
             return Rejection(incoming.key, record, reason)
-        return Identified(incoming, record, mapped=map_at is not None)
+        return Identified(incoming, record, mapped)
 
     def take(
         self,
